@@ -40,7 +40,7 @@ Result<std::vector<Decoded>> decode_all(std::span<const Insn> insns);
 
 // The slots of one instruction: the inverse of decode.
 struct Encoded {
-  Insn insns[2];
+  Insn insns[2] = {};
   std::uint8_t slots = 1;
   std::span<const Insn> span() const { return {insns, slots}; }
 };
