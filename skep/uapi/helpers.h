@@ -72,11 +72,16 @@ enum class Ret : std::uint8_t {
 };
 
 // What a call does beside its result. Bits of Helper::traits.
-inline constexpr std::uint8_t helper_acquires = 1;  // the result is a reference that must be released
-inline constexpr std::uint8_t helper_releases = 2;  // takes back the reference in its (only) pointer argument
-inline constexpr std::uint8_t helper_changes_packet =
-    4;                                               // packet pointers read before the call are dead after it
-inline constexpr std::uint8_t helper_may_sleep = 8;  // sleepable programs only
+// The result is a reference that the program must release:
+inline constexpr std::uint8_t helper_acquires = 1;
+// Gives back the reference that it takes (bpf_kptr_xchg in its second argument, the others in the first):
+inline constexpr std::uint8_t helper_releases = 2;
+// Packet pointers read before the call are dead after it:
+inline constexpr std::uint8_t helper_changes_packet = 4;
+// Sleepable programs only:
+inline constexpr std::uint8_t helper_may_sleep = 8;
+// bpf_fastcall: where the kernel inlines it (6.12), it clobbers r0 alone:
+inline constexpr std::uint8_t helper_fastcall = 16;
 
 struct Helper {
   std::uint32_t id;
@@ -89,10 +94,11 @@ struct Helper {
   bool gpl_only;
   std::uint16_t since;       // kernel, major << 8 | minor
   std::uint32_t fixed_size;  // of fixed_* arguments; ask fixed_size_of(): one helper has two sizes
-  std::string_view
-      prototype;  // "void *bpf_map_lookup_elem(void *map, const void *key)": for shipped headers and docs
-  std::string_view evidence;  // which kernel confirms the row
-  std::uint8_t traits = 0;    // helper_* bits
+  // "void *bpf_map_lookup_elem(void *map, const void *key)": for shipped headers and docs.
+  std::string_view prototype;
+  std::string_view evidence;            // which kernel confirms the row
+  std::uint8_t traits = 0;              // helper_* bits
+  std::uint32_t second_fixed_size = 0;  // of the second fixed_* argument, where it differs
 };
 
 // How a call looks to one program type.
