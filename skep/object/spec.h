@@ -10,12 +10,10 @@
 #include <vector>
 
 #include "skep/base/bytes.h"
+#include "skep/btf/btf.h"
+#include "skep/btf/ext.h"
 #include "skep/isa/insn.h"
 #include "skep/uapi/numbers.h"
-
-namespace skep::btf {
-class Btf;
-}
 
 namespace skep::object {
 
@@ -43,7 +41,7 @@ struct Reloc {
 // ObjectSpec::btf.
 struct FuncInfo {
   Slot slot = 0;
-  std::uint32_t type_id = 0;  // BTF_KIND_FUNC
+  btf::TypeId type_id = 0;  // FUNC
 };
 struct LineInfo {
   Slot slot = 0;
@@ -52,9 +50,9 @@ struct LineInfo {
 };
 struct CoreRelo {
   Slot slot = 0;
-  std::uint32_t type_id = 0;  // the root type, in ObjectSpec::btf
-  std::string access;         // "0:1:2"
-  std::uint32_t kind = 0;     // enum bpf_core_relo_kind
+  btf::TypeId type_id = 0;  // the root type, in ObjectSpec::btf
+  std::string access;       // "0:1:2"
+  btf::CoreRelo kind{};
 };
 
 // A function inside a linked program: the program itself first, then its subprograms in the order in which
@@ -113,7 +111,7 @@ struct MapSpec {
   std::uint32_t key_size = 0, value_size = 0, max_entries = 0, flags = 0, numa_node = 0;
   std::uint64_t map_extra = 0;
   std::uint32_t ifindex = 0;
-  std::uint32_t key_type_id = 0, value_type_id = 0;  // in ObjectSpec::btf; 0: none
+  btf::TypeId key_type_id = 0, value_type_id = 0;  // in ObjectSpec::btf; 0: none
   Pinning pinning = Pinning::none;
   std::string pin_path;              // set: pinned there instead of under the root of LoadOptions
   bool autocreate = true;            // false: programs that use it cannot be loaded
@@ -142,7 +140,7 @@ struct ExternSpec {
   std::string name;
   ExternKind kind{};
   bool weak = false;
-  std::uint32_t type_id = 0;  // of the VAR or FUNC in ObjectSpec::btf
+  btf::TypeId type_id = 0;  // of the VAR or FUNC in ObjectSpec::btf
   // kconfig only: the variable in the contents of the .kconfig map
   KconfigType kconfig_type = KconfigType::unknown;
   bool is_signed = false;
@@ -157,9 +155,8 @@ struct ObjectSpec {
   std::vector<ProgramSpec> programs;        // in the order of their sections and offsets
   std::vector<MapSpec> maps;                // those of the source, then internal ones
   std::vector<ExternSpec> externs;
-  std::shared_ptr<const btf::Btf> btf;      // null: the object has no BTF
-  std::shared_ptr<const Buffer> btf_bytes;  // .BTF as BPF_BTF_LOAD takes it: sizes and offsets of
-                                            // data sections filled in, this machine's byte order
+  // Null: the object has no BTF. Sizes and offsets of data sections are filled in from the symbol table.
+  std::shared_ptr<const btf::Btf> btf;
 
   // By name; null if absent. Internal maps answer to their section's name (".rodata") too.
   ProgramSpec* find_program(std::string_view name);
