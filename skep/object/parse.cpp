@@ -77,15 +77,15 @@ Result<ObjectSpec> parse(Bytes object, const OpenOptions& options, Diagnostics& 
   p.spec.order = file.order();
   TRY(read_sections(p));
   TRY(read_license_and_version(p));
-  TRY(read_btf(p));          // before all that is defined by types
-  TRY(read_maps(p));         // maps, data and externs: before the relocations that name them
+  TRY(read_btf(p));   // before all that is defined by types
+  TRY(read_maps(p));  // maps, data and externs: before the relocations that name them
   TRY(read_legacy_maps(p));
   TRY(read_data(p));
   TRY(read_externs(p));
-  TRY(read_functions(p));    // all functions, before the calls between them
+  TRY(read_functions(p));  // all functions, before the calls between them
   TRY(read_relocations(p));
-  TRY(link_programs(p));     // decides which functions are programs
-  TRY(read_initial(p));      // names programs by their index
+  TRY(link_programs(p));  // decides which functions are programs
+  TRY(read_initial(p));   // names programs by their index
   p.spec.btf = p.btf;
   return std::move(p.spec);
 }

@@ -40,12 +40,12 @@ Result<void> fill_datasec(Parsing& p, const btf::Type& datasec) {
 
 template <class Record>
 void sort_into(Parsing& p, const std::vector<btf::ExtSection<Record>>& from,
-               std::vector<Record> CodeSection::*to, std::string_view what) {
+               std::vector<Record> CodeSection::* to, std::string_view what) {
   for (const btf::ExtSection<Record>& part : from) {
     const elf::Section* section = p.file.find_section(part.section);
     if (!section || p.meanings[section->index] != Meaning::code) {
-      p.warn(fmt::format(".BTF.ext: {} of section '{}', which holds no code, is ignored", what,
-                         part.section));
+      p.warn(
+          fmt::format(".BTF.ext: {} of section '{}', which holds no code, is ignored", what, part.section));
       continue;
     }
     std::vector<Record>& records = p.code[section->index].*to;

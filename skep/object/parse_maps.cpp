@@ -20,9 +20,9 @@ struct Definition {
   Parsing& p;
   MapSpec& map;
   bool inner = false;
-  bool last = false;                     // the member at hand is the struct's last
-  std::uint32_t member_offset = 0;       // in bytes
-  std::optional<std::uint32_t> values;   // offset of `values`
+  bool last = false;                    // the member at hand is the struct's last
+  std::uint32_t member_offset = 0;      // in bytes
+  std::optional<std::uint32_t> values;  // offset of `values`
 };
 
 std::string_view kind_of(const Parsing& p, TypeId id) { return btf::kind_name(p.btf->type(id).kind); }
@@ -54,7 +54,7 @@ Result<std::uint32_t> number32(Definition& d, const Member& member) {
   return static_cast<std::uint32_t>(value);
 }
 
-template <std::uint32_t MapSpec::*field>
+template <std::uint32_t MapSpec::* field>
 Result<void> read_number(Definition& d, const Member& member) {
   d.map.*field = TRY(number32(d, member));
   return {};
@@ -124,8 +124,7 @@ Result<void> read_members(Definition& d, const Type& type);
 Result<void> read_values(Definition& d, const Member& member) {
   if (d.inner) return fail(ENOTSUP, "map '{}': multi-level inner maps not supported", d.map.name);
   if (!d.last) return fail(EINVAL, "map '{}': '{}' member should be last", d.map.name, member.name);
-  bool map_in_map =
-      d.map.type == uapi::MapType::array_of_maps || d.map.type == uapi::MapType::hash_of_maps;
+  bool map_in_map = d.map.type == uapi::MapType::array_of_maps || d.map.type == uapi::MapType::hash_of_maps;
   if (!map_in_map && d.map.type != uapi::MapType::prog_array)
     return fail(ENOTSUP, "map '{}': 'values': should be map-in-map or prog-array", d.map.name);
   TRY(agree(d, "value", d.map.value_size, 4));
@@ -212,8 +211,8 @@ Result<Variable> variable(Parsing& p, const elf::Section& section, const btf::Va
     return fail(EINVAL, "section '{}' offset {:#x}: type [{}] is {}, must be a named VAR", section.name,
                 info.offset, info.type, btf::kind_name(var.kind));
   if (info.offset > section.size || info.size > section.size - info.offset)
-    return fail(EINVAL, "map '{}': {} bytes at offset {:#x} lie beyond section '{}' ({:#x} bytes)", var.name(),
-                info.size, info.offset, section.name, section.size);
+    return fail(EINVAL, "map '{}': {} bytes at offset {:#x} lie beyond section '{}' ({:#x} bytes)",
+                var.name(), info.size, info.offset, section.name, section.size);
   TypeId id = TRY(p.btf->resolve(var.type()));
   if (p.btf->type(id).kind != Kind::struct_)
     return fail(EINVAL, "map '{}': unexpected def kind {}", var.name(), kind_of(p, id));
@@ -237,8 +236,10 @@ Result<void> read_map_section(Parsing& p, const elf::Section& section) {
   for (btf::VarSecinfo info : datasec.vars()) {
     Variable var = TRY(variable(p, section, info));
     if (var.linkage == btf::linkage::extern_)
-      return fail(ENOTSUP, "map '{}': unsupported map linkage extern (link the object with the one that "
-                  "defines it)", var.name);
+      return fail(ENOTSUP,
+                  "map '{}': unsupported map linkage extern (link the object with the one that "
+                  "defines it)",
+                  var.name);
     if (info.size < p.btf->type(var.type).size())
       return fail(EINVAL, "map '{}': {} bytes in section '{}', but its type has {}", var.name, info.size,
                   section.name, p.btf->type(var.type).size());

@@ -51,8 +51,8 @@ struct CodeReloc {
 
 // Everything known of one section with code.
 struct CodeSection {
-  std::vector<Insn> insns;         // in this machine's byte order
-  std::vector<CodeReloc> relocs;   // sorted by slot
+  std::vector<Insn> insns;               // in this machine's byte order
+  std::vector<CodeReloc> relocs;         // sorted by slot
   std::vector<btf::FuncInfo> func_info;  // these three too
   std::vector<btf::LineInfo> line_info;
   std::vector<btf::CoreRelocation> core_relos;
@@ -75,8 +75,8 @@ struct Parsing {
   std::map<std::string_view, std::uint32_t> externs;  // name -> index of spec.externs
   std::uint32_t kconfig_map = none;                   // index of spec.maps
 
-  std::vector<FunctionDef> functions;        // sorted by (section, first)
-  std::map<std::uint32_t, CodeSection> code; // by ELF section
+  std::vector<FunctionDef> functions;         // sorted by (section, first)
+  std::map<std::uint32_t, CodeSection> code;  // by ELF section
   // (section, name) -> symbol, sections' own symbols left out
   std::map<std::pair<std::uint32_t, std::string_view>, std::uint32_t> symbols;
 
@@ -84,15 +84,15 @@ struct Parsing {
 };
 
 // The passes, in the order in which they must run.
-Result<void> read_btf(Parsing& p);        // .BTF with its data sections filled in, .BTF.ext
-Result<void> read_maps(Parsing& p);       // .maps, struct_ops variables
+Result<void> read_btf(Parsing& p);          // .BTF with its data sections filled in, .BTF.ext
+Result<void> read_maps(Parsing& p);         // .maps, struct_ops variables
 Result<void> read_legacy_maps(Parsing& p);  // maps, maps/...
-Result<void> read_data(Parsing& p);       // .data, .bss, .rodata and their kin; the arena's globals
-Result<void> read_externs(Parsing& p);    // .kconfig, .ksyms
-Result<void> read_functions(Parsing& p);  // functions and programs of all code sections
+Result<void> read_data(Parsing& p);         // .data, .bss, .rodata and their kin; the arena's globals
+Result<void> read_externs(Parsing& p);      // .kconfig, .ksyms
+Result<void> read_functions(Parsing& p);    // functions and programs of all code sections
 Result<void> read_relocations(Parsing& p);  // of code: what each instruction names
-Result<void> read_initial(Parsing& p);    // of .maps and .struct_ops: what their slots hold
-Result<void> link_programs(Parsing& p);   // each program with all functions that it reaches
+Result<void> read_initial(Parsing& p);      // of .maps and .struct_ops: what their slots hold
+Result<void> link_programs(Parsing& p);     // each program with all functions that it reaches
 
 // The function that begins at byte `offset` of a section, or `none`.
 std::uint32_t function_at(const Parsing& p, std::uint32_t section, std::uint64_t offset);
