@@ -87,8 +87,7 @@ Result<std::string> choose_program(object::ObjectSpec& spec, const std::string& 
   return chosen;
 }
 
-Result<void> fill_maps(uapi::Sys& sys, const object::ObjectSpec& spec, const object::Object& object,
-                       const std::string& file) {
+Result<void> fill_maps(uapi::Sys& sys, const object::Object& object, const std::string& file) {
   Buffer text = TRY(base::read_file(file));
   Diagnostics problems;
   std::vector<MapUpdate> updates = parse_batch(base::as_text(text), file, problems);
@@ -98,8 +97,9 @@ Result<void> fill_maps(uapi::Sys& sys, const object::ObjectSpec& spec, const obj
     return fail(EINVAL, "{}", all);
   }
   for (const MapUpdate& update : updates) {
-    const object::MapSpec* map = spec.find_map(update.map);
-    if (!map) return fail(ENOENT, "{}:{}: the object has no map '{}'", file, update.line, update.map);
+    const object::Map* made = object.map(update.map);
+    if (!made || made->fd() < 0) return fail(ENOENT, "{}:{}: the object has no map '{}'", file, update.line, update.map);
+    const object::MapSpec* map = &made->spec();
     if (update.key.size() != map->key_size || update.value.size() != map->value_size)
       return fail(EINVAL, "{}:{}: map '{}' has keys of {} and values of {} bytes, not {} and {}", file, update.line,
                   update.map, map->key_size, map->value_size, update.key.size(), update.value.size());
@@ -110,7 +110,7 @@ Result<void> fill_maps(uapi::Sys& sys, const object::ObjectSpec& spec, const obj
       Buffer one = value;
       for (std::uint32_t cpu = 1; cpu < sys.possible_cpus(); cpu++) value.insert(value.end(), one.begin(), one.end());
     }
-    long error = uapi::map_update(sys, object.find_map(update.map)->fd(), update.key.data(), value.data(), update.flags);
+    long error = uapi::map_update(sys, made->fd(), update.key.data(), value.data(), update.flags);
     if (error < 0)
       return fail(static_cast<int>(-error), "{}:{}: map '{}': {}", file, update.line, update.map,
                   base::errno_text(static_cast<int>(-error)));
@@ -118,12 +118,12 @@ Result<void> fill_maps(uapi::Sys& sys, const object::ObjectSpec& spec, const obj
   return {};
 }
 
-Result<btf::TypeId> find_event_type(const object::ObjectSpec& spec, const std::string& map, const std::string& name) {
-  const object::MapSpec* ring = spec.find_map(map);
-  if (!ring || ring->type != uapi::MapType::ringbuf) return fail(ENOENT, "--event: no ring buffer '{}'", map);
-  if (!spec.btf) return fail(ENOENT, "--event: the object has no BTF");
+Result<btf::TypeId> find_event_type(const object::Object& object, const std::string& map, const std::string& name) {
+  const object::Map* ring = object.map(map);
+  if (!ring || ring->spec().type != uapi::MapType::ringbuf) return fail(ENOENT, "--event: no ring buffer '{}'", map);
+  if (!object.btf()) return fail(ENOENT, "--event: the object has no BTF");
   for (btf::Kind kind : {btf::Kind::struct_, btf::Kind::union_, btf::Kind::typedef_})
-    if (auto id = spec.btf->find(name, kind)) return *id;
+    if (auto id = object.btf()->find(name, kind)) return *id;
   return fail(ENOENT,
               "--event: the object's BTF has no struct '{}' (compilers keep only what a global, map or function names: "
               "add `struct {} *unused_{} __attribute__((unused));`)",
@@ -136,10 +136,10 @@ class Judge {
   Judge(uapi::Sys& sys, runtime::RuntimeSys* runtime, const RunOptions& options, int prog_fd, RunReport& report)
       : sys_(sys), runtime_(runtime), options_(options), prog_fd_(prog_fd), report_(report), out_(1 << 17) {}
 
-  Result<void> add_ring(const object::MapSpec& spec, int fd, btf::TypeId type) {
-    object::RingReader reader = TRY(object::RingReader::open(sys_, fd, spec.max_entries));
+  Result<void> add_ring(const object::Map& map, btf::TypeId type) {
+    object::RingReader reader = TRY(object::RingReader::open(sys_, map.fd(), map.spec().max_entries));
     rings_.push_back(std::move(reader));
-    report_.records.push_back({&spec, type, 0, {}});
+    report_.records.push_back({&map.spec(), type, 0, {}});
     return {};
   }
 
@@ -271,28 +271,25 @@ Result<int> run(const RunOptions& options) {
   auto loaded = object::load(sys, spec, {});
   if (!loaded) return Failure(std::move(loaded).error().in(options.source));
   object::Object object = std::move(*loaded);
-  if (!options.batch.empty()) TRY(fill_maps(sys, object.spec(), object, options.batch));
-  std::map<std::string, int, std::less<>> map_fds;
-  for (const object::MapSpec& map : object.spec().maps)
-    if (const object::Map* made = object.find_map(map.name)) map_fds.emplace(map.name, made->fd());
+  if (!options.batch.empty()) TRY(fill_maps(sys, object, options.batch));
 
   report.source = options.source;
   report.capture = options.capture == "-" ? "standard input" : options.capture;
   report.program = chosen;
-  report.object = &object.spec();
+  report.types = object.btf();
   report.type = spec.find_program(chosen)->type;
   report.side = std::string(sys.side());
   report.engine = options.kernel ? "the Linux kernel" : "user space, checked interpreter";
   report.repeat = options.repeat;
 
-  Judge judge(sys, options.kernel ? nullptr : &runtime_sys, options, object.find_program(chosen)->fd(), report);
-  for (const auto& [map, type] : options.events) TRY(find_event_type(object.spec(), map, type));
-  for (const object::MapSpec& map : object.spec().maps) {
-    if (map.type != uapi::MapType::ringbuf || !map_fds.contains(map.name)) continue;
+  Judge judge(sys, options.kernel ? nullptr : &runtime_sys, options, object.program(chosen)->fd(), report);
+  for (const auto& [map, type] : options.events) TRY(find_event_type(object, map, type));
+  for (const object::Map& map : object.maps()) {
+    if (map.spec().type != uapi::MapType::ringbuf || map.fd() < 0) continue;
     btf::TypeId type = 0;
     for (const auto& [name, struct_name] : options.events)
-      if (name == map.name) type = TRY(find_event_type(object.spec(), name, struct_name));
-    TRY(judge.add_ring(map, map_fds.find(map.name)->second, type));
+      if (name == map.name()) type = TRY(find_event_type(object, name, struct_name));
+    TRY(judge.add_ring(map, type));
   }
 
   net::CaptureReader capture = TRY(net::CaptureReader::open(options.capture));
@@ -308,7 +305,7 @@ Result<int> run(const RunOptions& options) {
     TRY(writer->close());
     report.written = writer->packets_written();
   }
-  report.maps = read_maps(sys, object.spec(), map_fds);
+  report.maps = read_maps(sys, object);
   if (options.packets && !options.json) fmt::print("\n");
   fmt::print("{}", options.json ? print_json(report) : print_text(report));
   if (report.capture_error) {

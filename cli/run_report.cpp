@@ -30,18 +30,18 @@ std::string hex(Bytes bytes) {
 }
 
 // The value as text: decoded where there is a type that fits, else its bytes.
-std::string decode(const object::ObjectSpec& object, btf::TypeId type, Bytes bytes) {
+std::string decode(const btf::Btf* types, btf::TypeId type, Bytes bytes) {
   std::string text;
-  if (type && object.btf && btf::print_value(*object.btf, type, bytes, text)) return text;
+  if (type && types && btf::print_value(*types, type, bytes, text)) return text;
   return hex(bytes);
 }
 
-void decode(const object::ObjectSpec& object, btf::TypeId type, Bytes bytes, base::JsonWriter& json) {
+void decode(const btf::Btf* types, btf::TypeId type, Bytes bytes, base::JsonWriter& json) {
   // Tried on a writer of its own first, so that a half-written value never reaches the document.
-  if (type && object.btf) {
+  if (type && types) {
     base::JsonWriter trial;
-    if (btf::print_value(*object.btf, type, bytes, trial)) {
-      (void)btf::print_value(*object.btf, type, bytes, json).has_value();
+    if (btf::print_value(*types, type, bytes, trial)) {
+      (void)btf::print_value(*types, type, bytes, json).has_value();
       return;
     }
   }
@@ -64,7 +64,7 @@ bool is_data(const MapSpec& spec) { return spec.origin == MapOrigin::data || spe
 // A data section's variables: name and value.
 template <class Each>
 void each_variable(const RunReport& report, const MapContents& map, Each&& each) {
-  const btf::Btf* types = report.object->btf.get();
+  const btf::Btf* types = report.types;
   if (!types || !types->has(map.spec->value_type_id) || map.elements.empty()) return;
   btf::Type section = types->type(map.spec->value_type_id);
   if (section.kind != btf::Kind::datasec) return;
@@ -131,7 +131,7 @@ void print_map(const RunReport& report, const MapContents& map, std::string& out
   if (is_data(spec)) {
     std::string variables;
     each_variable(report, map, [&](std::string_view name, btf::TypeId type, Bytes bytes) {
-      variables += fmt::format("  {} = {}\n", name, decode(*report.object, type, bytes));
+      variables += fmt::format("  {} = {}\n", name, decode(report.types, type, bytes));
     });
     if (!variables.empty()) out += fmt::format("\nglobals ({})\n{}", spec.section, variables);
     return;
@@ -141,11 +141,11 @@ void print_map(const RunReport& report, const MapContents& map, std::string& out
   if (!map.error.empty()) out += fmt::format("  cannot be read: {}\n", map.error);
   for (std::size_t i = 0; i < map.elements.size() && i < shown; i++) {
     const auto& [key, value] = map.elements[i];
-    std::string line = decode(*report.object, spec.key_type_id, key) + ":";
+    std::string line = decode(report.types, spec.key_type_id, key) + ":";
     auto values = values_of(map, value);
     for (const auto& [cpu, one] : values) {
       if (map.cpus > 1 && values.size() > 1) line += fmt::format(" cpu {}", cpu);
-      line += " " + decode(*report.object, spec.value_type_id, one);
+      line += " " + decode(report.types, spec.value_type_id, one);
     }
     out += "  " + line + "\n";
   }
@@ -154,17 +154,14 @@ void print_map(const RunReport& report, const MapContents& map, std::string& out
 
 }  // namespace
 
-std::vector<MapContents> read_maps(uapi::Sys& sys, const object::ObjectSpec& spec,
-                                   const std::map<std::string, int, std::less<>>& map_fds) {
+std::vector<MapContents> read_maps(uapi::Sys& sys, const object::Object& object) {
   std::vector<MapContents> out;
-  for (const MapSpec& map : spec.maps) {
-    const uapi::MapTypeRow* row = uapi::find_map_type(map.type);
-    auto fd = map_fds.find(map.name);
-    bool readable = row && row->key_size_max > 0 && map.type != uapi::MapType::prog_array &&
-                    map.type != uapi::MapType::perf_event_array;
-    if (fd == map_fds.end() || !readable || map.origin == MapOrigin::rodata || map.origin == MapOrigin::kconfig)
-      continue;
-    out.push_back(read_map(sys, map, fd->second));
+  for (const object::Map& map : object.maps()) {
+    const MapSpec& spec = map.spec();
+    const uapi::MapTypeRow* row = uapi::find_map_type(spec.type);
+    bool readable = row && row->holds == uapi::ValueKind::data && spec.key_size > 0;
+    if (map.fd() < 0 || !readable || spec.origin == MapOrigin::rodata || spec.origin == MapOrigin::kconfig) continue;
+    out.push_back(read_map(sys, spec, map.fd()));
   }
   return out;
 }
@@ -179,7 +176,7 @@ std::string print_text(const RunReport& report) {
     out += fmt::format("\nring buffer {}: {} record{}\n", records.spec->name, grouped(records.count),
                        records.count == 1 ? "" : "s");
     for (std::size_t i = 0; i < records.kept.size() && i < shown; i++)
-      out += fmt::format("  {}\n", decode(*report.object, records.type, records.kept[i]));
+      out += fmt::format("  {}\n", decode(report.types, records.type, records.kept[i]));
     if (records.count > shown) out += fmt::format("  ... and {} more\n", grouped(records.count - shown));
   }
   if (report.printk_lines) {
@@ -245,7 +242,7 @@ std::string print_json(const RunReport& report) {
       json.object();
       each_variable(report, map, [&](std::string_view name, btf::TypeId type, Bytes bytes) {
         json.key(name);
-        decode(*report.object, type, bytes, json);
+        decode(report.types, type, bytes, json);
       });
       json.end();
     } else {
@@ -255,10 +252,10 @@ std::string print_json(const RunReport& report) {
       for (const auto& [key, value] : map.elements) {
         json.object();
         json.key("key");
-        decode(*report.object, map.spec->key_type_id, key, json);
+        decode(report.types, map.spec->key_type_id, key, json);
         if (map.cpus == 1) {
           json.key("value");
-          decode(*report.object, map.spec->value_type_id, value, json);
+          decode(report.types, map.spec->value_type_id, value, json);
         } else {
           json.key("values");
           json.array();
@@ -266,7 +263,7 @@ std::string print_json(const RunReport& report) {
             json.object();
             json.member("cpu", cpu);
             json.key("value");
-            decode(*report.object, map.spec->value_type_id, one, json);
+            decode(report.types, map.spec->value_type_id, one, json);
             json.end();
           }
           json.end();
@@ -287,7 +284,7 @@ std::string print_json(const RunReport& report) {
     json.member("count", records.count);
     json.key("first");
     json.array();
-    for (const Buffer& record : records.kept) decode(*report.object, records.type, record, json);
+    for (const Buffer& record : records.kept) decode(report.types, records.type, record, json);
     json.end();
     json.end();
   }

@@ -10,7 +10,7 @@
 #include "skep/base/bytes.h"
 #include "skep/base/json.h"
 #include "skep/btf/btf.h"
-#include "skep/object/spec.h"
+#include "skep/object/load.h"
 #include "skep/uapi/sys.h"
 
 namespace skep::cli {
@@ -40,7 +40,7 @@ struct Records {
 
 struct RunReport {
   std::string source, capture, program;
-  const object::ObjectSpec* object = nullptr;
+  const btf::Btf* types = nullptr;  // of the object; null: it has none
   uapi::ProgType type{};
   std::string side, engine;
   std::uint64_t packets = 0, bytes = 0;  // judged
@@ -60,8 +60,7 @@ struct RunReport {
 };
 
 // Reads every map of the object that has elements to show.
-std::vector<MapContents> read_maps(uapi::Sys& sys, const object::ObjectSpec& spec,
-                                   const std::map<std::string, int, std::less<>>& map_fds);
+std::vector<MapContents> read_maps(uapi::Sys& sys, const object::Object& object);
 
 std::string print_text(const RunReport& report);
 std::string print_json(const RunReport& report);
