@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "skep/base/bytes.h"
 #include "skep/net/capture.h"
@@ -35,30 +35,15 @@ class Random {
 class TrafficGenerator {
  public:
   explicit TrafficGenerator(std::uint64_t seed);
+  TrafficGenerator(TrafficGenerator&&) noexcept;
+  TrafficGenerator& operator=(TrafficGenerator&&) noexcept;
+  ~TrafficGenerator();
   // The next packet; its data are valid until the next call. Time begins at 2025-01-01 and only grows.
   Packet next();
 
  private:
-  struct Flow;
-  struct Frame;
-  void begin_flow(Flow& flow);
-  void tcp_step(Flow& flow);
-  void udp_step(Flow& flow);
-  void dns_step(Flow& flow);
-  void icmp_step(Flow& flow);
-  void arp_step(Flow& flow);
-
- public:
-  ~TrafficGenerator();
-  TrafficGenerator(TrafficGenerator&&) noexcept;
-  TrafficGenerator& operator=(TrafficGenerator&&) noexcept;
-
- private:
-  Random random_;
-  std::vector<Flow> flows_;
-  Buffer frame_;
-  std::uint64_t time_ns_;
-  std::uint64_t number_ = 0;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 // Ethernet frames that are wrong or rare: cut headers, lengths that lie, IPv4 options, chains of IPv6
@@ -70,11 +55,18 @@ class OddPacketGenerator {
   Packet next();
 
  private:
+  void spoil_length();
+  void add_ipv4_options();
+  void add_extension_headers();
+  void make_fragment();
+  void stack_tags();
+  void tunnel();
+  void grow();
+  void make_tiny();
+
   Random random_;
   TrafficGenerator base_;
   Buffer frame_;
-  std::uint64_t time_ns_;
-  std::uint64_t number_ = 0;
 };
 
 }  // namespace skep::net
