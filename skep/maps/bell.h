@@ -12,8 +12,8 @@ class Bell {
  public:
   // After data was published with release order.
   void ring() {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (waiters_.load(std::memory_order_relaxed) == 0) return;
+    // A full barrier between the data and the question who waits, as one instruction.
+    if (waiters_.fetch_add(0, std::memory_order_seq_cst) == 0) return;
     std::lock_guard lock(mutex_);
     rings_++;
     changed_.notify_all();
