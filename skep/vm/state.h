@@ -1,0 +1,97 @@
+// What a Machine owns: frames, stacks and the caches of the checked memory model. Private to the module,
+// except to those who run with their own probe (skep/vm/dispatch.h).
+#pragma once
+
+#include <cstdint>
+
+#include "skep/image/image.h"
+#include "skep/vm/machine.h"
+
+namespace skep::vm {
+
+// The stacks lie one below the other with a gap between them, so that running out of one is seen.
+inline constexpr unsigned stack_gap = 64;
+inline constexpr unsigned stack_stride = stack_bytes + stack_gap;
+
+// What unreadable registers hold in checked mode. A program that reads this value is stopped; that it
+// computes just this number by itself is a matter of 2^-64.
+inline constexpr std::uint64_t poison = 0xf3a5'9c71'e80d'b46b;
+
+struct Frame {
+  const image::Image* image = nullptr;  // the caller's: a tail call may have left it
+  const image::Inst* next = nullptr;    // where the caller goes on
+  std::uint64_t saved[4] = {};          // its r6 to r9
+  std::uint32_t may_goto = 0;           // loops left in the caller's frame
+};
+
+struct State {
+  alignas(64) std::uint8_t stacks[max_frames * stack_stride] = {};
+  Frame frames[max_frames];
+  unsigned depth = 0;  // frames in use
+
+  std::uint64_t budget = 0;  // instructions left, of all nested runs together
+  bool failed = false;
+  Fault fault;
+
+  // Inner maps that lookups gave to the program in this run: the last few of them.
+  static constexpr unsigned inner_maps = 16;
+  const image::MapDescriptor* inner[inner_maps] = {};
+  unsigned inner_next = 0;
+
+  // Where in RunContext::regions each instruction found its memory last time. Only a hint: what it points at
+  // is checked at every access.
+  static constexpr unsigned hint_slots = 2048;
+  std::uint16_t hints[hint_slots] = {};
+
+  // Frame `number`'s r10.
+  std::uint64_t frame_pointer(unsigned number) const {
+    return reinterpret_cast<std::uint64_t>(stacks) + (max_frames - 1 - number) * stack_stride + stack_bytes;
+  }
+};
+
+// --- the checked memory model (memory.cpp) ---
+
+// A place in a program, for messages.
+struct Place {
+  const image::Image* image;
+  std::uint32_t inst;
+};
+
+// The memory at an address: what it belongs to and how far it goes.
+struct Extent {
+  std::uint64_t left = 0;    // bytes from the address to the end of its region or cell; 0: nothing is there
+  std::uint64_t before = 0;  // bytes from its beginning to the address
+  image::RegionKind kind = image::RegionKind::memory;
+  bool writable = false;
+  std::int32_t index = -1;  // in RunContext::regions
+};
+Extent find_extent(const State& state, const image::RunContext& ctx, std::uint64_t address);
+
+// Whether the program may read (or write) [address, address + count) now. A count of 0 is allowed anywhere.
+bool may_access(const State& state, const image::RunContext& ctx, const image::Image& image,
+                std::uint64_t address, std::uint64_t count, bool write);
+
+// The same for one load or store; remembers the region as the hint of `inst`.
+bool find_access(State& state, const image::RunContext& ctx, Place place, std::uint64_t address,
+                 std::uint32_t count, bool write);
+
+// "packet end + 4", "null pointer + 8", "byte 12 of value 3 of map 'flows', crossing its 16-byte cell": where
+// [address, address + count) lies, told by the nearest memory of the run.
+std::string describe(const State& state, const image::RunContext& ctx, std::uint64_t address,
+                     std::uint64_t count);
+
+// --- faults (fault.cpp) ---
+
+void fail(State& state, Place place, FaultKind kind, std::string detail);
+void fail_access(State& state, const image::RunContext& ctx, Place place, std::uint64_t address,
+                 std::uint32_t count, bool write);
+
+// --- calls (arguments.cpp) ---
+
+// Holds r1 to r5 against the helper's row; false: state.fault says which argument and why.
+bool check_arguments(State& state, const image::RunContext& ctx, Place place, const image::CallTarget& target,
+                     const std::uint64_t* r);
+// Remembers what a call gave to the program: inner maps. `map` is what r1 was.
+void note_result(State& state, const image::CallTarget& target, std::uint64_t map, std::uint64_t result);
+
+}  // namespace skep::vm
