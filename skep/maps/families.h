@@ -33,9 +33,6 @@ inline constexpr std::uint32_t access_flags =
 // (KMALLOC_MAX_SIZE, 4 MiB with 4 KiB pages).
 inline constexpr std::uint32_t percpu_value_limit = 32768;
 inline constexpr std::uint64_t kmalloc_limit = std::uint64_t{4} << 20;
-// ENOTSUPP: an errno that the kernel leaks to users though the C library has no name for it.
-inline constexpr long not_supported = -524;
-
 // Runs a callback of a program over elements: gives the key a region of its own while the loop lasts, since
 // keys lie outside of the value slabs.
 class EachKey {

@@ -25,6 +25,9 @@ namespace skep::maps {
 // Flags of BPF_MAP_UPDATE_ELEM and bpf_map_update_elem.
 inline constexpr std::uint64_t any = 0, noexist = 1, exist = 2, f_lock = 4;  // BPF_ANY, BPF_NOEXIST …
 
+// ENOTSUPP: an errno that the kernel leaks to users though the C library has no name for it.
+inline constexpr long not_supported = -524;
+
 // Bits of map_flags.
 namespace map_flag {
 inline constexpr std::uint32_t no_prealloc = 1u << 0, no_common_lru = 1u << 1, numa_node = 1u << 2,

@@ -25,6 +25,11 @@ class Ringbuf final : public Map {
   void* reserve(std::uint64_t size);
   // Ends a record that reserve() gave.
   void commit(void* record, std::uint64_t flags, bool discard);
+  // Whether an address lies in this ring's data.
+  bool owns(const void* record) const {
+    return static_cast<const std::uint8_t*>(record) - data() >= static_cast<std::ptrdiff_t>(8) &&
+           static_cast<const std::uint8_t*>(record) < data() + 2 * size();
+  }
   // What bpf_ringbuf_query answers: BPF_RB_AVAIL_DATA 0, RING_SIZE 1, CONS_POS 2, PROD_POS 3.
   std::uint64_t query(std::uint64_t what) const;
   // Size that a record was reserved with.
