@@ -49,12 +49,12 @@ inline constexpr Syntax store_release_syntax{.kernel = "store_release(($t *)($d 
                                              .log = "store_release(($t *)($d $o), $s)",
                                              .gnu = "$m [$d$o],$s"};
 inline constexpr Syntax lddw_syntax{.kernel = "$d = $q ll", .log = "$d = $q", .gnu = "$m $d,$q"};
-inline constexpr Syntax lddw_one_syntax{.kernel = "$d = $q ll",
+inline constexpr Syntax lddw_one_syntax{.kernel = "ld_pseudo\t$d, $u, $v",
                                         .log = "$d = $q",
                                         .gnu = "$m $d,$q",
                                         .exact_kernel = "$d = $p($l) ll",
                                         .exact_gnu = "$m $d,$p($l)"};
-inline constexpr Syntax lddw_two_syntax{.kernel = "$d = $q ll",
+inline constexpr Syntax lddw_two_syntax{.kernel = "ld_pseudo\t$d, $u, $v",
                                         .log = "$d = $q",
                                         .gnu = "$m $d,$q",
                                         .exact_kernel = "$d = $p($l, $h) ll",

@@ -1,11 +1,22 @@
-// Printing: the row's template of the dialect, with its placeholders filled in. A placeholder is `$` and a
-// letter:
-//   d s     dst, src register             D S     the same with the letter of the ALU's width (w1 or r1)
-//   V W     dst, src as the value of an access narrower than 64 bits (w1)       Z       r0 or w0 by width
-//   t       type of the access (u32, s8)  o       offset with its sign       i       imm
-//   q       64-bit imm of lddw            l h     its halves                 p m     symbol, GNU mnemonic
-//   j J     jump distance in off, in imm  n b     width, sign_from           x y     address spaces of a cast
-//   f       helper                        k       off as a plain number      6       "64" if the width is 64
+// Printing: the row's template of the dialect, with its placeholders filled in.
+//
+// A placeholder is `$` and one of
+//   d s    dst, src register
+//   D S    the same with the letter of the ALU's width: w1 or r1
+//   V W    dst, src as the value of an access: w1 if it is narrower than 64 bits
+//   Z      r0 or w0 by width
+//   t      type of the access: u32, s8
+//   o      offset with its sign
+//   i k    imm; off as a plain number
+//   q      64-bit imm of lddw
+//   l h v  its halves; the low one unsigned
+//   u      value of src that the row has
+//   p m    operator symbol, GNU mnemonic
+//   j J    jump distance in off, in imm
+//   n b    width, sign_from
+//   x y    destination and source address space of a cast
+//   f      helper
+//   6      "64" if the width is 64
 #include "skep/isa/print.h"
 
 #include <charconv>
@@ -82,9 +93,9 @@ class Printer {
     }
   }
 
-  // binutils prints 0 to 9 and negative numbers in decimal, the others in hexadecimal.
+  // binutils prints 0 to 9, negative numbers and what call has in decimal, the others in hexadecimal.
   void gnu_number(std::int64_t value) {
-    if (value < 10) return append_decimal(out_, value);
+    if (value < 10 || op_.action == Class::call) return append_decimal(out_, value);
     append_hex(out_, value);
   }
 
@@ -106,7 +117,7 @@ class Printer {
         if (distance >= 0) out_ += '+';
         return append_hex(out_, distance);
       case Dialect::log: out_ += distance < 0 ? "pc" : "pc+"; return append_decimal(out_, distance);
-      case Dialect::gnu: return gnu_number(distance);
+      case Dialect::gnu: return append_decimal(out_, distance);
     }
   }
 
@@ -147,6 +158,8 @@ class Printer {
       case 'i': return number(insn_.imm);
       case 'q': return wide_value();
       case 'l': return number(insn_.imm_low());
+      case 'u': return number(op_.field_value);
+      case 'v': return number(static_cast<std::uint32_t>(insn_.imm));
       case 'h': return number(insn_.imm_high());
       case 'p': out_ += op_.symbol; return;
       case 'm': out_ += op_.gnu; return;
