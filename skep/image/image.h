@@ -51,6 +51,8 @@ struct Line {
   std::string file, text;
 };
 
+// Who makes an Image owes the engines: insts come from slots that isa::validate() accepted; jumps land inside
+// of insts; no function's last Inst can run over its end; `functions` and `calls` stay where they are.
 struct Image {
   std::string name;
   uapi::ProgType type = uapi::ProgType::unspec;

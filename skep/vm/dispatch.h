@@ -21,6 +21,7 @@
 // Labels as values and `goto *` are GNU C++.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wunused-label"  // which labels are used depends on `checked` and Probe
 
 namespace skep::vm {
 
@@ -34,53 +35,43 @@ struct Activation {
 // Every row of the table. A missing or unknown name does not compile.
 #define SKEP_VM_WIDTHS(X, name) X(name##32_imm) X(name##32_reg) X(name##64_imm) X(name##64_reg)
 #define SKEP_VM_BOTH(X, name) X(name##32) X(name##64)
-#define SKEP_VM_ROWS(X)                                                                                     \
-  SKEP_VM_WIDTHS(X, add)                                                                                    \
-  SKEP_VM_WIDTHS(X, sub)                                                                                    \
-  SKEP_VM_WIDTHS(X, mul)                                                                                    \
-  SKEP_VM_WIDTHS(X, div)                                                                                    \
-  SKEP_VM_WIDTHS(X, sdiv)                                                                                   \
-  SKEP_VM_WIDTHS(X, mod)                                                                                    \
-  SKEP_VM_WIDTHS(X, smod)                                                                                   \
-  SKEP_VM_WIDTHS(X, or)                                                                                     \
-  SKEP_VM_WIDTHS(X, and)                                                                                    \
-  SKEP_VM_WIDTHS(X, xor)                                                                                    \
-  SKEP_VM_WIDTHS(X, lsh)                                                                                    \
-  SKEP_VM_WIDTHS(X, rsh)                                                                                    \
-  SKEP_VM_WIDTHS(X, arsh)                                                                                   \
-  SKEP_VM_WIDTHS(X, mov)                                                                                    \
-  SKEP_VM_BOTH(X, neg)                                                                                      \
-  X(movsx8_32) X(movsx16_32) X(movsx8_64) X(movsx16_64) X(movsx32_64) X(addr_space_cast)                    \
-  X(le16) X(le32) X(le64) X(be16) X(be32) X(be64) X(bswap16) X(bswap32) X(bswap64)                          \
-  X(ldxb) X(ldxh) X(ldxw) X(ldxdw) X(ldxsb) X(ldxsh) X(ldxsw)                                               \
-  X(stb) X(sth) X(stw) X(stdw) X(stxb) X(stxh) X(stxw) X(stxdw)                                             \
-  SKEP_VM_BOTH(X, atomic_add)                                                                               \
-  SKEP_VM_BOTH(X, atomic_or)                                                                                \
-  SKEP_VM_BOTH(X, atomic_and)                                                                               \
-  SKEP_VM_BOTH(X, atomic_xor)                                                                               \
-  SKEP_VM_BOTH(X, atomic_fetch_add)                                                                         \
-  SKEP_VM_BOTH(X, atomic_fetch_or)                                                                          \
-  SKEP_VM_BOTH(X, atomic_fetch_and)                                                                         \
-  SKEP_VM_BOTH(X, atomic_fetch_xor)                                                                         \
-  SKEP_VM_BOTH(X, xchg)                                                                                     \
-  SKEP_VM_BOTH(X, cmpxchg)                                                                                  \
-  X(load_acquire8) X(load_acquire16) X(load_acquire32) X(load_acquire64)                                    \
-  X(store_release8) X(store_release16) X(store_release32) X(store_release64)                                \
-  X(lddw) X(lddw_map_fd) X(lddw_map_value) X(lddw_btf_id) X(lddw_func) X(lddw_map_idx) X(lddw_map_idx_value) \
-  X(ld_absb) X(ld_absh) X(ld_absw) X(ld_indb) X(ld_indh) X(ld_indw)                                         \
-  X(ja) X(ja32)                                                                                             \
-  SKEP_VM_WIDTHS(X, jeq)                                                                                    \
-  SKEP_VM_WIDTHS(X, jne)                                                                                    \
-  SKEP_VM_WIDTHS(X, jgt)                                                                                    \
-  SKEP_VM_WIDTHS(X, jge)                                                                                    \
-  SKEP_VM_WIDTHS(X, jlt)                                                                                    \
-  SKEP_VM_WIDTHS(X, jle)                                                                                    \
-  SKEP_VM_WIDTHS(X, jset)                                                                                   \
-  SKEP_VM_WIDTHS(X, jsgt)                                                                                   \
-  SKEP_VM_WIDTHS(X, jsge)                                                                                   \
-  SKEP_VM_WIDTHS(X, jslt)                                                                                   \
-  SKEP_VM_WIDTHS(X, jsle)                                                                                   \
-  X(call_helper) X(call_local) X(call_kfunc) X(callx) X(exit) X(may_goto) X(gotox)
+#define SKEP_VM_ROWS(X)                                                                                    \
+  SKEP_VM_WIDTHS(X, add)                                                                                   \
+  SKEP_VM_WIDTHS(X, sub)                                                                                   \
+  SKEP_VM_WIDTHS(X, mul)                                                                                   \
+  SKEP_VM_WIDTHS(X, div)                                                                                   \
+  SKEP_VM_WIDTHS(X, sdiv)                                                                                  \
+  SKEP_VM_WIDTHS(X, mod)                                                                                   \
+  SKEP_VM_WIDTHS(X, smod)                                                                                  \
+  SKEP_VM_WIDTHS(X, or)                                                                                    \
+  SKEP_VM_WIDTHS(X, and)                                                                                   \
+  SKEP_VM_WIDTHS(X, xor)                                                                                   \
+  SKEP_VM_WIDTHS(X, lsh)                                                                                   \
+  SKEP_VM_WIDTHS(X, rsh)                                                                                   \
+  SKEP_VM_WIDTHS(X, arsh)                                                                                  \
+  SKEP_VM_WIDTHS(X, mov)                                                                                   \
+  SKEP_VM_BOTH(X, neg)                                                                                     \
+  X(movsx8_32)                                                                                             \
+  X(movsx16_32)                                                                                            \
+  X(movsx8_64) X(movsx16_64) X(movsx32_64) X(addr_space_cast) X(le16) X(le32) X(le64) X(be16) X(be32)      \
+      X(be64) X(bswap16) X(bswap32) X(bswap64) X(ldxb) X(ldxh) X(ldxw) X(ldxdw) X(ldxsb) X(ldxsh) X(ldxsw) \
+          X(stb) X(sth) X(stw) X(stdw) X(stxb) X(stxh) X(stxw) X(stxdw) SKEP_VM_BOTH(X, atomic_add)        \
+              SKEP_VM_BOTH(X, atomic_or) SKEP_VM_BOTH(X, atomic_and) SKEP_VM_BOTH(X, atomic_xor)           \
+                  SKEP_VM_BOTH(X, atomic_fetch_add) SKEP_VM_BOTH(X, atomic_fetch_or) SKEP_VM_BOTH(         \
+                      X, atomic_fetch_and) SKEP_VM_BOTH(X, atomic_fetch_xor) SKEP_VM_BOTH(X, xchg)         \
+                      SKEP_VM_BOTH(X, cmpxchg) X(load_acquire8) X(load_acquire16) X(load_acquire32)        \
+                          X(load_acquire64) X(store_release8) X(store_release16) X(store_release32)        \
+                              X(store_release64) X(lddw) X(lddw_map_fd) X(lddw_map_value) X(lddw_btf_id)   \
+                                  X(lddw_func) X(lddw_map_idx) X(lddw_map_idx_value) X(ld_absb) X(ld_absh) \
+                                      X(ld_absw) X(ld_indb) X(ld_indh) X(ld_indw) X(ja) X(ja32)            \
+                                          SKEP_VM_WIDTHS(X, jeq) SKEP_VM_WIDTHS(X, jne)                    \
+                                              SKEP_VM_WIDTHS(X, jgt) SKEP_VM_WIDTHS(X, jge)                \
+                                                  SKEP_VM_WIDTHS(X, jlt) SKEP_VM_WIDTHS(X, jle)            \
+                                                      SKEP_VM_WIDTHS(X, jset) SKEP_VM_WIDTHS(X, jsgt)      \
+                                                          SKEP_VM_WIDTHS(X, jsge) SKEP_VM_WIDTHS(X, jslt)  \
+                                                              SKEP_VM_WIDTHS(X, jsle) X(call_helper)       \
+                                                                  X(call_local) X(call_kfunc) X(callx)     \
+                                                                      X(exit) X(may_goto) X(gotox)
 
 inline constexpr isa::OpId listed_rows[] = {
 #define SKEP_VM_ID(name) isa::op(#name),
@@ -181,50 +172,50 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
   };
 
 #define INDEX static_cast<std::uint32_t>(pc - first)
-#define DISPATCH                                                        \
-  do {                                                                  \
-    if constexpr (Probe::active)                                        \
-      if (!probe.on_insn(*image, INDEX, registers)) goto stopped;       \
-    goto* table[pc->op];                                                \
+#define DISPATCH                                                  \
+  do {                                                            \
+    if constexpr (Probe::active)                                  \
+      if (!probe.on_insn(*image, INDEX, registers)) goto stopped; \
+    goto* table[pc->op];                                          \
   } while (0)
-#define NEXT \
-  do {       \
-    ++pc;    \
+#define NEXT  \
+  do {        \
+    ++pc;     \
     DISPATCH; \
   } while (0)
-#define CHARGE                             \
-  if constexpr (checked) {                 \
-    left -= (pc - mark) + 1;               \
-    if (left < 0) [[unlikely]]             \
-      goto out_of_budget;                  \
+#define CHARGE                 \
+  if constexpr (checked) {     \
+    left -= (pc - mark) + 1;   \
+    if (left < 0) [[unlikely]] \
+      goto out_of_budget;      \
   }
-#define GO_ON_AT(place)                      \
-  do {                                       \
-    CHARGE                                   \
-    pc = (place);                            \
-    if constexpr (checked) mark = pc;        \
-    DISPATCH;                                \
+#define GO_ON_AT(place)               \
+  do {                                \
+    CHARGE                            \
+    pc = (place);                     \
+    if constexpr (checked) mark = pc; \
+    DISPATCH;                         \
   } while (0)
 #define JUMP GO_ON_AT(pc + 1 + pc->off)
-#define USE(reg)                                   \
-  if constexpr (checked)                           \
-    if (r[reg] == poison) [[unlikely]] {           \
-      bad_register = (reg);                        \
-      goto unreadable;                             \
+#define USE(reg)                         \
+  if constexpr (checked)                 \
+    if (r[reg] == poison) [[unlikely]] { \
+      bad_register = (reg);              \
+      goto unreadable;                   \
     }
-#define ACCESS(at, bytes, write)                               \
-  if constexpr (checked)                                       \
-    if (!reach(at, bytes, write)) [[unlikely]] {               \
-      bad_address = (at);                                      \
-      bad_bytes = (bytes);                                     \
-      bad_write = (write);                                     \
-      goto bad_access;                                         \
-    }                                                          \
-  if constexpr (Probe::active) {                               \
-    if (write)                                                 \
-      probe.on_store(*image, INDEX, at, bytes);                \
-    else                                                       \
-      probe.on_load(*image, INDEX, at, bytes);                 \
+#define ACCESS(at, bytes, write)                 \
+  if constexpr (checked)                         \
+    if (!reach(at, bytes, write)) [[unlikely]] { \
+      bad_address = (at);                        \
+      bad_bytes = (bytes);                       \
+      bad_write = (write);                       \
+      goto bad_access;                           \
+    }                                            \
+  if constexpr (Probe::active) {                 \
+    if (write)                                   \
+      probe.on_store(*image, INDEX, at, bytes);  \
+    else                                         \
+      probe.on_load(*image, INDEX, at, bytes);   \
   }
 #define LOSE_ARGUMENTS \
   if constexpr (checked) r[1] = r[2] = r[3] = r[4] = r[5] = poison;
@@ -235,30 +226,30 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
 
   // --- arithmetic ---
 
-#define ALU(name, function)                                                                     \
-  do_##name##32_imm : {                                                                         \
-    USE(pc->dst)                                                                                \
-    r[pc->dst] = alu::function<std::uint32_t>(static_cast<std::uint32_t>(r[pc->dst]),           \
-                                              static_cast<std::uint32_t>(pc->imm));             \
-    NEXT;                                                                                       \
-  }                                                                                             \
-  do_##name##32_reg : {                                                                         \
-    USE(pc->dst)                                                                                \
-    USE(pc->src)                                                                                \
-    r[pc->dst] = alu::function<std::uint32_t>(static_cast<std::uint32_t>(r[pc->dst]),           \
-                                              static_cast<std::uint32_t>(r[pc->src]));          \
-    NEXT;                                                                                       \
-  }                                                                                             \
-  do_##name##64_imm : {                                                                         \
-    USE(pc->dst)                                                                                \
-    r[pc->dst] = alu::function<std::uint64_t>(r[pc->dst], pc->imm);                             \
-    NEXT;                                                                                       \
-  }                                                                                             \
-  do_##name##64_reg : {                                                                         \
-    USE(pc->dst)                                                                                \
-    USE(pc->src)                                                                                \
-    r[pc->dst] = alu::function<std::uint64_t>(r[pc->dst], r[pc->src]);                          \
-    NEXT;                                                                                       \
+#define ALU(name, function)                                                            \
+  do_##name##32_imm : {                                                                \
+    USE(pc->dst)                                                                       \
+    r[pc->dst] = alu::function<std::uint32_t>(static_cast<std::uint32_t>(r[pc->dst]),  \
+                                              static_cast<std::uint32_t>(pc->imm));    \
+    NEXT;                                                                              \
+  }                                                                                    \
+  do_##name##32_reg : {                                                                \
+    USE(pc->dst)                                                                       \
+    USE(pc->src)                                                                       \
+    r[pc->dst] = alu::function<std::uint32_t>(static_cast<std::uint32_t>(r[pc->dst]),  \
+                                              static_cast<std::uint32_t>(r[pc->src])); \
+    NEXT;                                                                              \
+  }                                                                                    \
+  do_##name##64_imm : {                                                                \
+    USE(pc->dst)                                                                       \
+    r[pc->dst] = alu::function<std::uint64_t>(r[pc->dst], pc->imm);                    \
+    NEXT;                                                                              \
+  }                                                                                    \
+  do_##name##64_reg : {                                                                \
+    USE(pc->dst)                                                                       \
+    USE(pc->src)                                                                       \
+    r[pc->dst] = alu::function<std::uint64_t>(r[pc->dst], r[pc->src]);                 \
+    NEXT;                                                                              \
   }
   ALU(add, add)
   ALU(sub, sub)
@@ -276,12 +267,12 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
 #undef ALU
 
   // dst = an expression of one source register.
-#define UNARY(name, reg, expression)  \
-  do_##name : {                       \
-    USE(reg)                          \
-    std::uint64_t x = r[reg];         \
-    r[pc->dst] = (expression);        \
-    NEXT;                             \
+#define UNARY(name, reg, expression) \
+  do_##name : {                      \
+    USE(reg)                         \
+    std::uint64_t x = r[reg];        \
+    r[pc->dst] = (expression);       \
+    NEXT;                            \
   }
   UNARY(neg32, pc->dst, static_cast<std::uint32_t>(0 - x))
   UNARY(neg64, pc->dst, 0 - x)
@@ -320,7 +311,6 @@ do_lddw_map_idx_value:
 do_addr_space_cast: {
   USE(pc->src)
   if (!cast_address(*image, pc->imm, r[pc->src], &r[pc->dst])) {
-    state_at(state, pc);
     fail(state, Place{image, INDEX}, FaultKind::instruction,
          "addr_space_cast needs an arena, this program has none");
     goto failed;
@@ -328,17 +318,17 @@ do_addr_space_cast: {
   NEXT;
 }
 
-  // --- memory ---
+// --- memory ---
 
-#define LOAD(name, type, expression)                                            \
-  do_##name : {                                                                 \
-    USE(pc->src)                                                                \
+#define LOAD(name, type, expression)                                                   \
+  do_##name : {                                                                        \
+    USE(pc->src)                                                                       \
     std::uint64_t at = r[pc->src] + static_cast<std::uint64_t>(std::int64_t{pc->off}); \
-    ACCESS(at, sizeof(type), false)                                             \
-    type x;                                                                     \
-    __builtin_memcpy(&x, reinterpret_cast<const void*>(at), sizeof x);          \
-    r[pc->dst] = (expression);                                                  \
-    NEXT;                                                                       \
+    ACCESS(at, sizeof(type), false)                                                    \
+    type x;                                                                            \
+    __builtin_memcpy(&x, reinterpret_cast<const void*>(at), sizeof x);                 \
+    r[pc->dst] = (expression);                                                         \
+    NEXT;                                                                              \
   }
   LOAD(ldxb, std::uint8_t, x)
   LOAD(ldxh, std::uint16_t, x)
@@ -349,23 +339,23 @@ do_addr_space_cast: {
   LOAD(ldxsw, std::uint32_t, alu::extend<std::int32_t>(x))
 #undef LOAD
 
-#define STORE(suffix, type)                                                     \
-  do_st##suffix : {                                                             \
-    USE(pc->dst)                                                                \
+#define STORE(suffix, type)                                                            \
+  do_st##suffix : {                                                                    \
+    USE(pc->dst)                                                                       \
     std::uint64_t at = r[pc->dst] + static_cast<std::uint64_t>(std::int64_t{pc->off}); \
-    ACCESS(at, sizeof(type), true)                                              \
-    auto x = static_cast<type>(pc->imm);                                        \
-    __builtin_memcpy(reinterpret_cast<void*>(at), &x, sizeof x);                \
-    NEXT;                                                                       \
-  }                                                                             \
-  do_stx##suffix : {                                                            \
-    USE(pc->dst)                                                                \
-    USE(pc->src)                                                                \
+    ACCESS(at, sizeof(type), true)                                                     \
+    auto x = static_cast<type>(pc->imm);                                               \
+    __builtin_memcpy(reinterpret_cast<void*>(at), &x, sizeof x);                       \
+    NEXT;                                                                              \
+  }                                                                                    \
+  do_stx##suffix : {                                                                   \
+    USE(pc->dst)                                                                       \
+    USE(pc->src)                                                                       \
     std::uint64_t at = r[pc->dst] + static_cast<std::uint64_t>(std::int64_t{pc->off}); \
-    ACCESS(at, sizeof(type), true)                                              \
-    auto x = static_cast<type>(r[pc->src]);                                     \
-    __builtin_memcpy(reinterpret_cast<void*>(at), &x, sizeof x);                \
-    NEXT;                                                                       \
+    ACCESS(at, sizeof(type), true)                                                     \
+    auto x = static_cast<type>(r[pc->src]);                                            \
+    __builtin_memcpy(reinterpret_cast<void*>(at), &x, sizeof x);                       \
+    NEXT;                                                                              \
   }
   STORE(b, std::uint8_t)
   STORE(h, std::uint16_t)
@@ -374,33 +364,33 @@ do_addr_space_cast: {
 #undef STORE
 
   // Atomics need natural alignment, as in the kernel.
-#define ATOMIC_ACCESS(type, reg, write)                                         \
-    USE(reg)                                                                    \
-    std::uint64_t at = r[reg] + static_cast<std::uint64_t>(std::int64_t{pc->off}); \
-    ACCESS(at, sizeof(type), write)                                             \
-    if constexpr (checked)                                                      \
-      if (at % sizeof(type)) [[unlikely]] {                                     \
-        bad_address = at;                                                       \
-        bad_bytes = sizeof(type);                                               \
-        goto misaligned;                                                        \
-      }                                                                         \
-    [[maybe_unused]] auto* cell = reinterpret_cast<type*>(at);
+#define ATOMIC_ACCESS(type, reg, write)                                          \
+  USE(reg)                                                                       \
+  std::uint64_t at = r[reg] + static_cast<std::uint64_t>(std::int64_t{pc->off}); \
+  ACCESS(at, sizeof(type), write)                                                \
+  if constexpr (checked)                                                         \
+    if (at % sizeof(type)) [[unlikely]] {                                        \
+      bad_address = at;                                                          \
+      bad_bytes = sizeof(type);                                                  \
+      goto misaligned;                                                           \
+    }                                                                            \
+  [[maybe_unused]] auto* cell = reinterpret_cast<type*>(at);
 
-#define ATOMIC_WIDTH(name, builtin, width, type)                                \
-  do_atomic_##name##width : {                                                   \
-    USE(pc->src)                                                                \
-    ATOMIC_ACCESS(type, pc->dst, true)                                          \
-    builtin(cell, static_cast<type>(r[pc->src]), __ATOMIC_SEQ_CST);             \
-    NEXT;                                                                       \
-  }                                                                             \
-  do_atomic_fetch_##name##width : {                                             \
-    USE(pc->src)                                                                \
-    ATOMIC_ACCESS(type, pc->dst, true)                                          \
+#define ATOMIC_WIDTH(name, builtin, width, type)                                 \
+  do_atomic_##name##width : {                                                    \
+    USE(pc->src)                                                                 \
+    ATOMIC_ACCESS(type, pc->dst, true)                                           \
+    builtin(cell, static_cast<type>(r[pc->src]), __ATOMIC_SEQ_CST);              \
+    NEXT;                                                                        \
+  }                                                                              \
+  do_atomic_fetch_##name##width : {                                              \
+    USE(pc->src)                                                                 \
+    ATOMIC_ACCESS(type, pc->dst, true)                                           \
     r[pc->src] = builtin(cell, static_cast<type>(r[pc->src]), __ATOMIC_SEQ_CST); \
-    NEXT;                                                                       \
+    NEXT;                                                                        \
   }
-#define ATOMIC(name, builtin)                      \
-  ATOMIC_WIDTH(name, builtin, 32, std::uint32_t)   \
+#define ATOMIC(name, builtin)                    \
+  ATOMIC_WIDTH(name, builtin, 32, std::uint32_t) \
   ATOMIC_WIDTH(name, builtin, 64, std::uint64_t)
   ATOMIC(add, __atomic_fetch_add)
   ATOMIC(or, __atomic_fetch_or)
@@ -409,38 +399,38 @@ do_addr_space_cast: {
 #undef ATOMIC
 #undef ATOMIC_WIDTH
 
-#define SWAP(width, type)                                                       \
-  do_xchg##width : {                                                            \
-    USE(pc->src)                                                                \
-    ATOMIC_ACCESS(type, pc->dst, true)                                          \
-    r[pc->src] = __atomic_exchange_n(cell, static_cast<type>(r[pc->src]), __ATOMIC_SEQ_CST); \
-    NEXT;                                                                       \
-  }                                                                             \
-  do_cmpxchg##width : {                                                         \
-    USE(0)                                                                      \
-    USE(pc->src)                                                                \
-    ATOMIC_ACCESS(type, pc->dst, true)                                          \
-    auto expected = static_cast<type>(r[0]);                                    \
+#define SWAP(width, type)                                                                                \
+  do_xchg##width : {                                                                                     \
+    USE(pc->src)                                                                                         \
+    ATOMIC_ACCESS(type, pc->dst, true)                                                                   \
+    r[pc->src] = __atomic_exchange_n(cell, static_cast<type>(r[pc->src]), __ATOMIC_SEQ_CST);             \
+    NEXT;                                                                                                \
+  }                                                                                                      \
+  do_cmpxchg##width : {                                                                                  \
+    USE(0)                                                                                               \
+    USE(pc->src)                                                                                         \
+    ATOMIC_ACCESS(type, pc->dst, true)                                                                   \
+    auto expected = static_cast<type>(r[0]);                                                             \
     __atomic_compare_exchange_n(cell, &expected, static_cast<type>(r[pc->src]), false, __ATOMIC_SEQ_CST, \
-                                __ATOMIC_SEQ_CST);                              \
-    r[0] = expected;                                                            \
-    NEXT;                                                                       \
+                                __ATOMIC_SEQ_CST);                                                       \
+    r[0] = expected;                                                                                     \
+    NEXT;                                                                                                \
   }
   SWAP(32, std::uint32_t)
   SWAP(64, std::uint64_t)
 #undef SWAP
 
-#define ORDERED(width, type)                                                    \
-  do_load_acquire##width : {                                                    \
-    ATOMIC_ACCESS(type, pc->src, false)                                         \
-    r[pc->dst] = __atomic_load_n(cell, __ATOMIC_ACQUIRE);                       \
-    NEXT;                                                                       \
-  }                                                                             \
-  do_store_release##width : {                                                   \
-    USE(pc->src)                                                                \
-    ATOMIC_ACCESS(type, pc->dst, true)                                          \
-    __atomic_store_n(cell, static_cast<type>(r[pc->src]), __ATOMIC_RELEASE);    \
-    NEXT;                                                                       \
+#define ORDERED(width, type)                                                 \
+  do_load_acquire##width : {                                                 \
+    ATOMIC_ACCESS(type, pc->src, false)                                      \
+    r[pc->dst] = __atomic_load_n(cell, __ATOMIC_ACQUIRE);                    \
+    NEXT;                                                                    \
+  }                                                                          \
+  do_store_release##width : {                                                \
+    USE(pc->src)                                                             \
+    ATOMIC_ACCESS(type, pc->dst, true)                                       \
+    __atomic_store_n(cell, static_cast<type>(r[pc->src]), __ATOMIC_RELEASE); \
+    NEXT;                                                                    \
   }
   ORDERED(8, std::uint8_t)
   ORDERED(16, std::uint16_t)
@@ -450,35 +440,29 @@ do_addr_space_cast: {
 #undef ATOMIC_ACCESS
 
   // Packet loads through r6; beyond the packet the program (or subprogram) ends with 0.
-#define PACKET(name, type, offset)                                              \
-  do_##name : {                                                                 \
-    if constexpr (checked) {                                                    \
-      USE(6)                                                                    \
-      if (r[6] != reinterpret_cast<std::uint64_t>(ctx.context)) goto not_context; \
-    }                                                                           \
-    const std::uint8_t* at = packet_bytes(ctx.packet, static_cast<std::int32_t>(offset), sizeof(type)); \
-    if (!at) {                                                                  \
-      r[0] = 0;                                                                 \
-      goto do_exit;                                                             \
-    }                                                                           \
-    type x;                                                                     \
-    __builtin_memcpy(&x, at, sizeof x);                                         \
-    if constexpr (Probe::active)                                                \
-      probe.on_load(*image, INDEX, reinterpret_cast<std::uint64_t>(at), sizeof x); \
-    r[0] = alu::to_big<type>(x);                                                \
-    LOSE_ARGUMENTS                                                              \
-    NEXT;                                                                       \
+#define PACKET(name, type, use, offset)                                                                   \
+  do_##name : {                                                                                           \
+    use USE(6) if constexpr (checked) if (r[6] !=                                                         \
+                                          reinterpret_cast<std::uint64_t>(ctx.context)) goto not_context; \
+    const std::uint8_t* at = packet_bytes(ctx.packet, static_cast<std::int32_t>(offset), sizeof(type));   \
+    if (!at) {                                                                                            \
+      r[0] = 0;                                                                                           \
+      goto do_exit;                                                                                       \
+    }                                                                                                     \
+    type x;                                                                                               \
+    __builtin_memcpy(&x, at, sizeof x);                                                                   \
+    if constexpr (Probe::active)                                                                          \
+      probe.on_load(*image, INDEX, reinterpret_cast<std::uint64_t>(at), sizeof x);                        \
+    r[0] = alu::to_big<type>(x);                                                                          \
+    LOSE_ARGUMENTS                                                                                        \
+    NEXT;                                                                                                 \
   }
-#define PACKET_BOTH(suffix, type)                                               \
-  PACKET(ld_abs##suffix, type, pc->imm)                                         \
-  do_ld_ind##suffix##_use : PACKET(ld_ind##suffix, type, r[pc->src] + pc->imm)
-  PACKET(ld_absb, std::uint8_t, pc->imm)
-  PACKET(ld_absh, std::uint16_t, pc->imm)
-  PACKET(ld_absw, std::uint32_t, pc->imm)
-  PACKET(ld_indb, std::uint8_t, r[pc->src] + pc->imm)
-  PACKET(ld_indh, std::uint16_t, r[pc->src] + pc->imm)
-  PACKET(ld_indw, std::uint32_t, r[pc->src] + pc->imm)
-#undef PACKET_BOTH
+  PACKET(ld_absb, std::uint8_t, , pc->imm)
+  PACKET(ld_absh, std::uint16_t, , pc->imm)
+  PACKET(ld_absw, std::uint32_t, , pc->imm)
+  PACKET(ld_indb, std::uint8_t, USE(pc->src), r[pc->src] + pc->imm)
+  PACKET(ld_indh, std::uint16_t, USE(pc->src), r[pc->src] + pc->imm)
+  PACKET(ld_indw, std::uint32_t, USE(pc->src), r[pc->src] + pc->imm)
 #undef PACKET
 
   // --- jumps ---
@@ -488,30 +472,22 @@ do_ja32:
   JUMP;
 
 #define JUMP_IF(taken)                                             \
-    bool go = (taken);                                             \
-    if constexpr (Probe::active) probe.on_branch(*image, INDEX, go); \
-    if (go) JUMP;                                                  \
-    NEXT;
-#define COMPARE(name)                                                                           \
-  do_j##name##32_imm : {                                                                        \
-    USE(pc->dst)                                                                                \
-    JUMP_IF(alu::name<std::uint32_t>(static_cast<std::uint32_t>(r[pc->dst]),                    \
-                                     static_cast<std::uint32_t>(pc->imm)))                      \
-  }                                                                                             \
-  do_j##name##32_reg : {                                                                        \
-    USE(pc->dst)                                                                                \
-    USE(pc->src)                                                                                \
-    JUMP_IF(alu::name<std::uint32_t>(static_cast<std::uint32_t>(r[pc->dst]),                    \
-                                     static_cast<std::uint32_t>(r[pc->src])))                   \
-  }                                                                                             \
-  do_j##name##64_imm : {                                                                        \
-    USE(pc->dst)                                                                                \
-    JUMP_IF(alu::name<std::uint64_t>(r[pc->dst], pc->imm))                                      \
-  }                                                                                             \
-  do_j##name##64_reg : {                                                                        \
-    USE(pc->dst)                                                                                \
-    USE(pc->src)                                                                                \
-    JUMP_IF(alu::name<std::uint64_t>(r[pc->dst], r[pc->src]))                                   \
+  bool go = (taken);                                               \
+  if constexpr (Probe::active) probe.on_branch(*image, INDEX, go); \
+  if (go) JUMP;                                                    \
+  NEXT;
+#define COMPARE(name)                                                                                      \
+  do_j##name##32_imm                                                                                       \
+      : {USE(pc->dst)                                                                                      \
+             JUMP_IF(alu::name<std::uint32_t>(static_cast<std::uint32_t>(r[pc->dst]),                      \
+                                              static_cast<std::uint32_t>(pc->imm)))} do_j##name##32_reg    \
+      : {USE(pc->dst) USE(pc->src)                                                                         \
+             JUMP_IF(alu::name<std::uint32_t>(static_cast<std::uint32_t>(r[pc->dst]),                      \
+                                              static_cast<std::uint32_t>(r[pc->src])))} do_j##name##64_imm \
+      : {USE(pc->dst) JUMP_IF(alu::name<std::uint64_t>(r[pc->dst], pc->imm))} do_j##name##64_reg : {       \
+    USE(pc->dst)                                                                                           \
+    USE(pc->src)                                                                                           \
+    JUMP_IF(alu::name<std::uint64_t>(r[pc->dst], r[pc->src]))                                              \
   }
   COMPARE(eq)
   COMPARE(ne)
@@ -669,7 +645,8 @@ bad_callx:
   fail_target(state, ctx, Place{image, INDEX}, bad_address, "a function of this program");
   goto failed;
 not_context:
-  fail_target(state, ctx, Place{image, INDEX}, r[6], "the program's context, which LD_ABS and LD_IND expect in r6");
+  fail_target(state, ctx, Place{image, INDEX}, r[6],
+              "the program's context, which LD_ABS and LD_IND expect in r6");
   goto failed;
 too_deep:
   fail_depth(state, Place{image, INDEX});
@@ -701,3 +678,78 @@ failed:
 #undef ACCESS
 #undef LOSE_ARGUMENTS
 }
+
+// CallFunction: a helper calls a function of the program. After a failure it answers 1, which ends the loops
+// of bpf_loop and bpf_for_each_map_elem.
+template <bool checked, class Probe>
+std::uint64_t call_back(image::RunContext* ctx, image::FunctionValue function, std::uint64_t a1,
+                        std::uint64_t a2, std::uint64_t a3, std::uint64_t a4, std::uint64_t a5) {
+  auto& activation = *static_cast<Activation<Probe>*>(ctx->engine);
+  State& state = activation.state;
+  if (state.failed) return 1;
+  const image::Image* image = ctx->image;
+  const std::uint32_t call_site = state.call_site;
+  Place place{image, call_site};
+  const image::Function* callee = find_function(*image, function);
+  if (!callee) {
+    fail_target(state, *ctx, place, function, "a function of this program");
+    return 1;
+  }
+  if (state.depth + 1 >= max_frames) {
+    fail_depth(state, place);
+    return 1;
+  }
+  const unsigned caller = state.depth++;
+  Registers registers;
+  enter_frame<checked>(state, registers);
+  registers.r[1] = a1;
+  registers.r[2] = a2;
+  registers.r[3] = a3;
+  registers.r[4] = a4;
+  registers.r[5] = a5;
+  std::uint64_t result = 1;
+  execute<checked>(activation, image, *ctx, image->insts.data() + callee->first, registers, &result);
+  state.depth = caller;
+  state.call_site = call_site;
+  return result;
+}
+
+// Machine::call with a probe. `function` is the address of one of image.functions; arguments beyond `given`
+// hold no value.
+template <class Probe>
+bool run_probed(Machine& machine, const image::Image& image, image::RunContext& ctx,
+                image::FunctionValue function, const Arguments& arguments, unsigned given, Probe& probe,
+                std::uint64_t* r0) {
+  State& state = machine.state();
+  begin_run(state, image, ctx);
+  Activation<Probe> activation{state, probe};
+  ctx.engine = &activation;
+  Registers registers;
+  const image::Function* callee = find_function(image, function);
+  bool done = false;
+  if (!callee) {
+    fail_target(state, ctx, Place{&image, 0}, function, "a function of this program");
+  } else {
+    const image::Inst* start = image.insts.data() + callee->first;
+    for (unsigned i = 0; i < arguments.size(); i++) registers.r[i + 1] = i < given ? arguments[i] : poison;
+    if (image.verified || image.trusted) {
+      ctx.call_function = call_back<false, Probe>;
+      enter_frame<false>(state, registers);
+      done = execute<false>(activation, &image, ctx, start, registers, r0);
+    } else {
+      ctx.call_function = call_back<true, Probe>;
+      enter_frame<true>(state, registers);
+      done = execute<true>(activation, &image, ctx, start, registers, r0);
+    }
+  }
+  end_run(state, ctx);
+  return done;
+}
+
+#undef SKEP_VM_WIDTHS
+#undef SKEP_VM_BOTH
+#undef SKEP_VM_ROWS
+
+}  // namespace skep::vm
+
+#pragma GCC diagnostic pop

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "skep/image/image.h"
 #include "skep/vm/machine.h"
@@ -29,7 +31,10 @@ struct State {
   Frame frames[max_frames];
   unsigned depth = 0;  // frames in use
 
-  std::uint64_t budget = 0;  // instructions left, of all nested runs together
+  std::uint64_t budget = 0;        // instructions left, of all nested runs together
+  std::uint64_t first_budget = 0;  // what RunContext gave
+  std::uint32_t call_site = 0;     // the call that is under way
+  bool running = false;
   bool failed = false;
   Fault fault;
 
@@ -80,11 +85,19 @@ bool find_access(State& state, const image::RunContext& ctx, Place place, std::u
 std::string describe(const State& state, const image::RunContext& ctx, std::uint64_t address,
                      std::uint64_t count);
 
-// --- faults (fault.cpp) ---
+// --- faults (fault.cpp): the first one of a run stands ---
 
 void fail(State& state, Place place, FaultKind kind, std::string detail);
 void fail_access(State& state, const image::RunContext& ctx, Place place, std::uint64_t address,
                  std::uint32_t count, bool write);
+void fail_misaligned(State& state, const image::RunContext& ctx, Place place, std::uint64_t address,
+                     std::uint32_t count);
+void fail_register(State& state, Place place, unsigned reg);
+// `address` is not what it must be: "a function of this program".
+void fail_target(State& state, const image::RunContext& ctx, Place place, std::uint64_t address,
+                 std::string_view must_be);
+void fail_depth(State& state, Place place);
+void fail_budget(State& state, Place place);
 
 // --- calls (arguments.cpp) ---
 
@@ -93,5 +106,26 @@ bool check_arguments(State& state, const image::RunContext& ctx, Place place, co
                      const std::uint64_t* r);
 // Remembers what a call gave to the program: inner maps. `map` is what r1 was.
 void note_result(State& state, const image::CallTarget& target, std::uint64_t map, std::uint64_t result);
+
+// --- what an instruction needs besides (machine.cpp) ---
+
+// Checks and resets what a run starts with; writes back what is left of the budget.
+void begin_run(State& state, const image::Image& image, image::RunContext& ctx);
+void end_run(State& state, image::RunContext& ctx);
+
+// The function whose address this is; null if it is none of the image's.
+inline const image::Function* find_function(const image::Image& image, image::FunctionValue value) {
+  std::uint64_t at = value - reinterpret_cast<std::uint64_t>(image.functions.data());
+  if (at % sizeof(image::Function) || at / sizeof(image::Function) >= image.functions.size()) return nullptr;
+  return image.functions.data() + at / sizeof(image::Function);
+}
+
+// The bytes that LD_ABS at `offset` reads: from data, or, for negative offsets, from SKF_NET_OFF and
+// SKF_LL_OFF (linux/filter.h). Null if they are not all in the packet.
+const std::uint8_t* packet_bytes(const image::Packet& packet, std::int32_t offset, std::uint32_t count);
+
+// addr_space_cast between the arena's two views (imm 1 and 1 << 16). Here both are the address in this
+// process: the arena's upper half over the lower 32 bits; null stays null. False without an arena.
+bool cast_address(const image::Image& image, std::uint64_t imm, std::uint64_t value, std::uint64_t* result);
 
 }  // namespace skep::vm
