@@ -22,6 +22,7 @@ struct CallTarget {
   HelperFn fn = nullptr;
   const uapi::Helper* helper = nullptr;  // the table row that argument checks follow; null for a kfunc
   std::string name;
+  std::uint32_t number = 0;  // a register with this number calls it through callx; 0: none does
 };
 
 // A resolved instruction. lddw is one instruction here.
@@ -33,6 +34,8 @@ struct Inst {
   std::int32_t off = 0;
   // The immediate, sign-extended; lddw: the 64-bit value (an address where it loads a map, value or
   // function); call helper/kfunc: address of a CallTarget; call local: index of the Function.
+  // gotox and callx take a register: the address of an Inst of this image (what a program reads from an
+  // insn_array map) and a FunctionValue.
   std::uint64_t imm = 0;
 };
 static_assert(sizeof(Inst) == 16);
@@ -48,6 +51,8 @@ struct Line {
   std::string file, text;
 };
 
+// Who makes an Image owes the engines: insts come from slots that isa::validate() accepted; jumps land inside
+// of insts; no function's last Inst can run over its end; `functions` and `calls` stay where they are.
 struct Image {
   std::string name;
   uapi::ProgType type = uapi::ProgType::unspec;

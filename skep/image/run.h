@@ -44,6 +44,10 @@ struct Packet {
   std::uint8_t* meta = nullptr;   // == data: no metadata
   std::uint8_t* data = nullptr;
   std::uint8_t* data_end = nullptr;  // end of the linear part
+  // Where LD_ABS and LD_IND with offsets from SKF_LL_OFF and SKF_NET_OFF begin; null: such a load ends the
+  // program.
+  std::uint8_t* mac_header = nullptr;
+  std::uint8_t* network_header = nullptr;
 };
 
 // Where bpf_redirect and bpf_redirect_map sent the packet.

@@ -1,0 +1,173 @@
+// The rows, and what is derived from them.
+#include "cli/commands.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace skep::cli {
+
+namespace {
+
+constexpr Option json_option = {"json", "", "print one JSON document instead of text"};
+constexpr Option strict_option = {"strict", "", "refuse what libbpf 1.x refuses (legacy SEC(\"maps\") definitions)"};
+
+constexpr Option run_options[] = {
+    {"prog", "NAME", "the program to run; needed when the object has several that take packets"},
+    {"pcap", "FILE", "the capture (pcap, pcapng); - reads it from standard input"},
+    {"write", "FILE", "write the packets that got through, as the program left them (.pcapng or .pcap)"},
+    {"batch", "FILE", "fill maps first: lines like `map update name M key 1 0 0 0 value 2`"},
+    {"event", "MAP=STRUCT", "decode the records of ring buffer MAP as STRUCT of the object's BTF"},
+    {"repeat", "N", "run the program N times on each packet"},
+    {"count", "N", "stop after N packets"},
+    {"packets", "", "print a line for each packet with its verdict"},
+    {"kernel", "", "run in the Linux kernel instead (needs its privileges); same output"},
+    strict_option,
+    json_option,
+};
+constexpr Option object_options[] = {strict_option, json_option};
+constexpr Option prog_dump_options[] = {
+    {"prog", "NAME", "only this program"}, {"opcodes", "", "print the bytes of each instruction too"}, strict_option};
+constexpr Option btf_options[] = {json_option};
+
+constexpr Command table[] = {
+    {"run", "OBJECT|SOURCE.c", 1, 1, "run a program on each packet of a capture",
+     "Compiles SOURCE.c (with $SKEP_CLANG, clang, or clang-19 ... clang-14), loads the object into the user-space\n"
+     "runtime, which needs no privileges, and runs one program on each packet. Shows verdicts, decoded maps, the\n"
+     "program's output and the packets per second.\n"
+     "\n"
+     "Each run goes through BPF_PROG_TEST_RUN. The runtime executes in its checked interpreter: an access outside of\n"
+     "the memory that the program may touch ends that run with a fault that names instruction, source line and\n"
+     "address; the run of the other packets goes on and skep exits with 1.",
+     run_options, run_run},
+    {"prog dump", "OBJECT|SOURCE.c", 1, 1, "print the instructions of the programs of an object", "", prog_dump_options,
+     run_prog_dump},
+    {"map show", "OBJECT|SOURCE.c", 1, 1, "list the maps that an object defines", "", object_options, run_map_show},
+    {"btf dump file", "OBJECT|BTF", 1, 1, "print the types of an object or of a raw BTF file", "", btf_options,
+     run_btf_dump},
+    {"help", "[COMMAND]", 0, 4, "this list, or one command's page", "", {}, run_help},
+    {"version", "", 0, 0, "print the version", "", {}, run_version},
+};
+
+std::vector<std::string_view> split_words(std::string_view words) {
+  std::vector<std::string_view> out;
+  while (!words.empty()) {
+    std::size_t space = words.find(' ');
+    out.push_back(words.substr(0, space));
+    words = space == words.npos ? "" : words.substr(space + 1);
+  }
+  return out;
+}
+
+std::string list_of(const std::vector<const Command*>& commands) {
+  std::string out;
+  for (const Command* c : commands) out += fmt::format("{}'skep {}'", out.empty() ? "" : ", ", c->words);
+  return out;
+}
+
+}  // namespace
+
+std::span<const Command> commands() { return table; }
+
+const std::string* Arguments::find(std::string_view name) const {
+  auto [first, last] = options.equal_range(name);
+  return first == last ? nullptr : &std::prev(last)->second;
+}
+
+std::vector<std::string> Arguments::all(std::string_view name) const {
+  std::vector<std::string> out;
+  auto [first, last] = options.equal_range(name);
+  for (auto at = first; at != last; ++at) out.push_back(at->second);
+  return out;
+}
+
+Result<Found> find_command(std::span<char* const> words) {
+  std::vector<const Command*> candidates;
+  for (const Command& c : table) candidates.push_back(&c);
+  for (std::size_t n = 0; n < words.size(); n++) {
+    std::string_view word = words[n];
+    std::vector<const Command*> exact, prefix;
+    for (const Command* c : candidates) {
+      auto parts = split_words(c->words);
+      if (n >= parts.size()) continue;
+      if (parts[n] == word) exact.push_back(c);
+      else if (!word.empty() && parts[n].starts_with(word)) prefix.push_back(c);
+    }
+    candidates = exact.empty() ? prefix : exact;
+    if (candidates.empty()) return fail(EINVAL, "unknown command '{}'; see 'skep help'", word);
+    // All that are left share their first n + 1 words; done when one is complete.
+    if (candidates.size() == 1 && split_words(candidates[0]->words).size() == n + 1) return Found{candidates[0], n + 1};
+  }
+  return fail(EINVAL, "which command? {}", list_of(candidates));
+}
+
+Result<Arguments> parse_arguments(const Command& command, std::span<char* const> words) {
+  Arguments out;
+  bool options_end = false;
+  for (std::size_t i = 0; i < words.size(); i++) {
+    std::string_view word = words[i];
+    if (options_end || !word.starts_with("--")) {
+      if (!options_end && word.size() > 1 && word[0] == '-')
+        return fail(EINVAL, "unknown option '{}'; see 'skep help {}'", word, command.words);
+      out.positional.emplace_back(word);
+      continue;
+    }
+    if (word == "--") {
+      options_end = true;
+      continue;
+    }
+    std::string_view name = word.substr(2, word.find('=') == word.npos ? word.npos : word.find('=') - 2);
+    auto option = std::ranges::find(command.options, name, &Option::name);
+    if (option == command.options.end())
+      return fail(EINVAL, "unknown option '--{}'; see 'skep help {}'", name, command.words);
+    bool has_value = word.find('=') != word.npos;
+    if (option->argument.empty()) {
+      if (has_value) return fail(EINVAL, "--{} takes no value", name);
+      out.options.emplace(name, "");
+    } else if (has_value) {
+      out.options.emplace(name, word.substr(word.find('=') + 1));
+    } else if (i + 1 < words.size()) {
+      out.options.emplace(name, words[++i]);
+    } else {
+      return fail(EINVAL, "--{} needs {}", name, option->argument);
+    }
+  }
+  if (out.positional.size() < command.min_positional)
+    return fail(EINVAL, "'skep {}' needs {}", command.words, command.arguments);
+  if (out.positional.size() > command.max_positional)
+    return fail(EINVAL, "'skep {}' takes {}, not also '{}'", command.words,
+                command.arguments.empty() ? "no arguments" : command.arguments,
+                out.positional[command.max_positional]);
+  return out;
+}
+
+std::string print_help() {
+  std::string out =
+      "usage: skep COMMAND [ARGUMENTS] [OPTIONS]\n\n"
+      "skep compiles, inspects and runs eBPF programs, in this process and without privileges.\n\n";
+  for (const Command& c : table) {
+    std::string left = fmt::format("{} {}", c.words, c.arguments);
+    out += fmt::format("  skep {:<34} {}\n", left, c.summary);
+  }
+  out += "\nexit codes: 0 done, 1 the operation failed, 2 it was called wrongly\n";
+  return out;
+}
+
+std::string print_help(const Command& command) {
+  std::string out = fmt::format("usage: skep {}{}{}{}\n\n{}\n", command.words, command.arguments.empty() ? "" : " ",
+                                command.arguments, command.options.empty() ? "" : " [OPTIONS]", command.summary);
+  if (!command.details.empty()) out += fmt::format("\n{}\n", command.details);
+  if (!command.options.empty()) out += "\noptions:\n";
+  for (const Option& o : command.options)
+    out += fmt::format("  {:<20} {}\n", fmt::format("--{}{}{}", o.name, o.argument.empty() ? "" : " ", o.argument),
+                       o.help);
+  return out;
+}
+
+int report(const Error& error) {
+  fmt::print(stderr, "skep: {}\n", error.message);
+  return Exit::failed;
+}
+
+}  // namespace skep::cli

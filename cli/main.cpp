@@ -1,0 +1,67 @@
+// skep: finds the command in the table and runs it.
+#include <fmt/core.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "cli/commands.h"
+
+namespace skep::cli {
+
+namespace {
+
+int wrong_usage(const Error& error) {
+  fmt::print(stderr, "skep: {}\n", error.message);
+  return Exit::usage;
+}
+
+}  // namespace
+
+int run_help(const Arguments& arguments) {
+  if (arguments.positional.empty()) {
+    fmt::print("{}", print_help());
+    return Exit::ok;
+  }
+  std::vector<std::string> copy = arguments.positional;
+  std::vector<char*> words;
+  for (std::string& word : copy) words.push_back(word.data());
+  auto found = find_command(words);
+  if (!found) return wrong_usage(found.error());
+  fmt::print("{}", print_help(*found->command));
+  return Exit::ok;
+}
+
+int run_version(const Arguments&) {
+  fmt::print("skep {}\n", SKEP_VERSION);
+  return Exit::ok;
+}
+
+int run(std::span<char* const> words) {
+  if (words.empty()) {
+    fmt::print(stderr, "{}", print_help());
+    return Exit::usage;
+  }
+  std::string_view first = words[0];
+  if (first == "--help" || first == "-h") return run_help({});
+  if (first == "--version" || first == "-V") return run_version({});
+  auto found = find_command(words);
+  if (!found) return wrong_usage(found.error());
+  std::span<char* const> rest = words.subspan(found->words);
+  for (std::string_view word : rest)
+    if (word == "--help") {
+      fmt::print("{}", print_help(*found->command));
+      return Exit::ok;
+    }
+  auto arguments = parse_arguments(*found->command, rest);
+  if (!arguments) return wrong_usage(arguments.error());
+  int code = found->command->run(*arguments);
+  if (std::fflush(stdout) != 0 && code == Exit::ok) return report({errno, "standard output: " + base::errno_text(errno)});
+  return code;
+}
+
+}  // namespace skep::cli
+
+int main(int count, char** words) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed reader shows as a write error
+  return skep::cli::run({words + 1, static_cast<std::size_t>(count > 0 ? count - 1 : 0)});
+}

@@ -1,0 +1,334 @@
+// skep run: a capture through a program, packet by packet, over bpf(2).
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <charconv>
+#include <memory>
+
+#include "cli/batch.h"
+#include "cli/commands.h"
+#include "cli/compile.h"
+#include "cli/run_report.h"
+#include "cli/text.h"
+#include "cli/verdicts.h"
+#include "skep/base/file.h"
+#include "skep/kernel/kernel.h"
+#include "skep/net/capture.h"
+#include "skep/net/summary.h"
+#include "skep/object/load.h"
+#include "skep/object/parse.h"
+#include "skep/object/ring_reader.h"
+#include "skep/runtime/runtime.h"
+#include "skep/uapi/calls.h"
+
+namespace skep::cli {
+
+namespace {
+
+struct RunOptions {
+  std::string source, capture, program, write, batch;
+  std::vector<std::pair<std::string, std::string>> events;  // ring buffer -> struct
+  std::uint32_t repeat = 1;
+  std::uint64_t count = ~std::uint64_t{0};
+  bool packets = false, kernel = false, strict = false, json = false;
+};
+
+Result<std::uint64_t> parse_count(std::string_view option, const std::string& text, std::uint64_t most) {
+  std::uint64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value == 0 || value > most)
+    return fail(EINVAL, "--{} is '{}', must be a number from 1 to {}", option, text, most);
+  return value;
+}
+
+Result<RunOptions> read_options(const Arguments& arguments) {
+  RunOptions out;
+  out.source = arguments.positional[0];
+  const std::string* capture = arguments.find("pcap");
+  if (!capture) return fail(EINVAL, "'skep run' needs --pcap FILE");
+  out.capture = *capture;
+  if (const std::string* name = arguments.find("prog")) out.program = *name;
+  if (const std::string* file = arguments.find("write")) out.write = *file;
+  if (const std::string* file = arguments.find("batch")) out.batch = *file;
+  if (const std::string* n = arguments.find("repeat"))
+    out.repeat = static_cast<std::uint32_t>(TRY(parse_count("repeat", *n, 1'000'000)));
+  if (const std::string* n = arguments.find("count")) out.count = TRY(parse_count("count", *n, out.count));
+  for (const std::string& event : arguments.all("event")) {
+    std::size_t equals = event.find('=');
+    if (equals == event.npos || equals == 0 || equals + 1 == event.size())
+      return fail(EINVAL, "--event is '{}', must be MAP=STRUCT", event);
+    out.events.emplace_back(event.substr(0, equals), event.substr(equals + 1));
+  }
+  out.packets = arguments.has("packets");
+  out.kernel = arguments.has("kernel");
+  out.strict = arguments.has("strict");
+  out.json = arguments.has("json");
+  return out;
+}
+
+// The program that --prog names, or the only one that takes packets. All others are not loaded.
+Result<std::string> choose_program(object::ObjectSpec& spec, const std::string& wanted) {
+  std::vector<std::string> candidates;
+  for (const object::ProgramSpec& program : spec.programs)
+    if (takes_packets(program.type)) candidates.push_back(program.name);
+  std::string names;
+  for (const std::string& name : candidates) names += (names.empty() ? "" : ", ") + name;
+  std::string chosen = wanted;
+  if (chosen.empty()) {
+    if (candidates.empty()) return fail(EINVAL, "{}: no program in it takes packets", spec.name);
+    if (candidates.size() > 1) return fail(EINVAL, "{}: which program? --prog one of {}", spec.name, names);
+    chosen = candidates[0];
+  }
+  const object::ProgramSpec* program = spec.find_program(chosen);
+  if (!program) return fail(ENOENT, "{}: no program '{}'; there is {}", spec.name, chosen, names);
+  if (!takes_packets(program->type))
+    return fail(EINVAL, "{}: program '{}' (SEC \"{}\") does not take packets", spec.name, chosen, program->section);
+  for (object::ProgramSpec& other : spec.programs) other.autoload = other.name == chosen;
+  return chosen;
+}
+
+Result<void> fill_maps(uapi::Sys& sys, const object::Object& object, const std::string& file) {
+  Buffer text = TRY(base::read_file(file));
+  Diagnostics problems;
+  std::vector<MapUpdate> updates = parse_batch(base::as_text(text), file, problems);
+  if (problems.has_errors()) {
+    std::string all = problems.print();
+    all.pop_back();
+    return fail(EINVAL, "{}", all);
+  }
+  for (const MapUpdate& update : updates) {
+    const object::Map* made = object.map(update.map);
+    if (!made || made->fd() < 0) return fail(ENOENT, "{}:{}: the object has no map '{}'", file, update.line, update.map);
+    const object::MapSpec* map = &made->spec();
+    if (update.key.size() != map->key_size || update.value.size() != map->value_size)
+      return fail(EINVAL, "{}:{}: map '{}' has keys of {} and values of {} bytes, not {} and {}", file, update.line,
+                  update.map, map->key_size, map->value_size, update.key.size(), update.value.size());
+    Buffer value = update.value;
+    const uapi::MapTypeRow* row = uapi::find_map_type(map->type);
+    if (row && row->per_cpu) {  // every CPU gets the same
+      value.resize((value.size() + 7) / 8 * 8);
+      Buffer one = value;
+      for (std::uint32_t cpu = 1; cpu < sys.possible_cpus(); cpu++) value.insert(value.end(), one.begin(), one.end());
+    }
+    long error = uapi::map_update(sys, made->fd(), update.key.data(), value.data(), update.flags);
+    if (error < 0)
+      return fail(static_cast<int>(-error), "{}:{}: map '{}': {}", file, update.line, update.map,
+                  base::errno_text(static_cast<int>(-error)));
+  }
+  return {};
+}
+
+Result<btf::TypeId> find_event_type(const object::Object& object, const std::string& map, const std::string& name) {
+  const object::Map* ring = object.map(map);
+  if (!ring || ring->spec().type != uapi::MapType::ringbuf) return fail(ENOENT, "--event: no ring buffer '{}'", map);
+  if (!object.btf()) return fail(ENOENT, "--event: the object has no BTF");
+  for (btf::Kind kind : {btf::Kind::struct_, btf::Kind::union_, btf::Kind::typedef_})
+    if (auto id = object.btf()->find(name, kind)) return *id;
+  return fail(ENOENT,
+              "--event: the object's BTF has no struct '{}' (compilers keep only what a global, map or function names: "
+              "add `struct {} *unused_{} __attribute__((unused));`)",
+              name, name, name);
+}
+
+// One capture through one loaded program.
+class Judge {
+ public:
+  Judge(uapi::Sys& sys, runtime::RuntimeSys* runtime, const RunOptions& options, int prog_fd, RunReport& report)
+      : sys_(sys), runtime_(runtime), options_(options), prog_fd_(prog_fd), report_(report), out_(1 << 17) {}
+
+  Result<void> add_ring(const object::Map& map, btf::TypeId type) {
+    object::RingReader reader = TRY(object::RingReader::open(sys_, map.fd(), map.spec().max_entries));
+    rings_.push_back(std::move(reader));
+    report_.records.push_back({&map.spec(), type, 0, {}});
+    return {};
+  }
+
+  Result<void> run(net::CaptureReader& capture, net::CaptureWriter* writer, std::uint64_t capture_size) {
+    Progress progress(capture_size);
+    double started = now_seconds();
+    net::Packet packet;
+    while (seen_ < options_.count) {
+      auto more = capture.next(packet);
+      if (!more) {
+        report_.capture_error = std::move(more).error();
+        break;
+      }
+      if (!*more) break;
+      seen_++;
+      TRY(judge(packet, writer));
+      if (seen_ % 64 == 0) TRY(drain());
+      if (seen_ % 1024 == 0) progress.update(capture.bytes_read(), seen_);
+    }
+    TRY(drain());
+    report_.seconds = now_seconds() - started;
+    return {};
+  }
+
+ private:
+  void skip(const char* reason) { report_.skipped[reason]++; }
+
+  Result<void> judge(const net::Packet& packet, net::CaptureWriter* writer) {
+    if (packet.link != net::LinkType::ethernet) {
+      skip("not Ethernet");
+      return {};
+    }
+    uapi::TestRun run;
+    run.data_in = packet.data;
+    run.data_out = out_;
+    run.repeat = options_.repeat;
+    long error = uapi::test_run(sys_, prog_fd_, run);
+    if (error == -EFAULT && runtime_) {
+      fault(packet);
+      return {};
+    }
+    if (error == -EINVAL && packet.data.size() < 14) {
+      skip("shorter than an Ethernet header");
+      return {};
+    }
+    if (error == -EINVAL && packet.data.size() > 3520) {
+      skip("larger than the program can be given");
+      return {};
+    }
+    if (error < 0)
+      return fail(static_cast<int>(-error), "packet {} ({} bytes): test run: {}", packet.number, packet.data.size(),
+                  base::errno_text(static_cast<int>(-error)));
+    report_.packets++;
+    report_.bytes += packet.data.size();
+    Tally& tally = report_.verdicts[run.retval];
+    tally.packets++;
+    tally.bytes += packet.data.size();
+    if (options_.packets) fmt::print("{:<8} {}\n", verdict_name(report_.type, run.retval), net::summary(packet));
+    if (writer && lets_through(report_.type, run.retval)) {
+      net::Packet left = packet;
+      left.data = Bytes(out_).first(run.data_size_out);
+      std::uint64_t cut = packet.original_length > packet.data.size() ? packet.original_length - packet.data.size() : 0;
+      left.original_length = static_cast<std::uint32_t>(left.data.size() + cut);
+      TRY(writer->write(left));
+    }
+    return {};
+  }
+
+  void fault(const net::Packet& packet) {
+    report_.packets++;
+    report_.bytes += packet.data.size();
+    std::string text = runtime_->take_fault().value_or("no reason was given");
+    if (report_.faults++ == 0) report_.first_fault = fmt::format("packet {}: {}", packet.number, text);
+    if (options_.packets) fmt::print("{:<8} {}\n", "(fault)", net::summary(packet));
+  }
+
+  Result<void> drain() {
+    for (std::size_t i = 0; i < rings_.size(); i++) {
+      Records& records = report_.records[i];
+      std::uint64_t count = TRY(rings_[i].consume([&](Bytes record) {
+        if (records.kept.size() < Records::max_kept) records.kept.emplace_back(record.begin(), record.end());
+      }));
+      records.count += count;
+    }
+    return {};
+  }
+
+  uapi::Sys& sys_;
+  runtime::RuntimeSys* runtime_;
+  const RunOptions& options_;
+  int prog_fd_;
+  RunReport& report_;
+  Buffer out_;
+  std::vector<object::RingReader> rings_;
+  std::uint64_t seen_ = 0;
+};
+
+void collect_printk(void* user, std::string_view line) {
+  auto* report = static_cast<RunReport*>(user);
+  constexpr std::size_t kept = 1000;
+  report->printk_lines++;
+  if (report->printk.size() < kept) report->printk.emplace_back(line);
+}
+
+std::uint64_t file_size(const std::string& path) {
+  struct stat st {};
+  return path != "-" && ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) ? static_cast<std::uint64_t>(st.st_size) : 0;
+}
+
+Result<int> run(const RunOptions& options) {
+  Buffer bytes = TRY(read_object(options.source));
+  Diagnostics warnings;
+  object::OpenOptions open;
+  open.name = object_name(options.source);
+  open.strict = options.strict;
+  auto parsed = object::parse(bytes, open, warnings);
+  fmt::print(stderr, "{}", warnings.print());
+  if (!parsed) return Failure(std::move(parsed).error().in(options.source));
+  object::ObjectSpec spec = std::move(*parsed);
+  std::string chosen = TRY(choose_program(spec, options.program));
+
+  RunReport report;
+  std::unique_ptr<runtime::Runtime> runtime = TRY(runtime::Runtime::create({}));
+  runtime->on_printk(collect_printk, &report);
+  runtime::RuntimeSys runtime_sys(*runtime);
+  kernel::Kernel kernel;
+  uapi::Sys& sys = options.kernel ? static_cast<uapi::Sys&>(kernel) : runtime_sys;
+
+  auto loaded = object::load(sys, spec, {});
+  if (!loaded) return Failure(std::move(loaded).error().in(options.source));
+  object::Object object = std::move(*loaded);
+  if (!options.batch.empty()) TRY(fill_maps(sys, object, options.batch));
+
+  report.source = options.source;
+  report.capture = options.capture == "-" ? "standard input" : options.capture;
+  report.program = chosen;
+  report.types = object.btf();
+  report.type = spec.find_program(chosen)->type;
+  report.side = std::string(sys.side());
+  report.engine = options.kernel ? "the Linux kernel" : "user space, checked interpreter";
+  report.repeat = options.repeat;
+
+  Judge judge(sys, options.kernel ? nullptr : &runtime_sys, options, object.program(chosen)->fd(), report);
+  for (const auto& [map, type] : options.events) TRY(find_event_type(object, map, type));
+  for (const object::Map& map : object.maps()) {
+    if (map.spec().type != uapi::MapType::ringbuf || map.fd() < 0) continue;
+    btf::TypeId type = 0;
+    for (const auto& [name, struct_name] : options.events)
+      if (name == map.name()) type = TRY(find_event_type(object, name, struct_name));
+    TRY(judge.add_ring(map, type));
+  }
+
+  net::CaptureReader capture = TRY(net::CaptureReader::open(options.capture));
+  std::optional<net::CaptureWriter> writer;
+  if (!options.write.empty()) {
+    net::WriteOptions format;
+    format.format = options.write.ends_with(".pcapng") ? net::CaptureFormat::pcapng : net::CaptureFormat::pcap;
+    writer = TRY(net::CaptureWriter::create(options.write, format));
+    report.written_to = options.write;
+  }
+  TRY(judge.run(capture, writer ? &*writer : nullptr, file_size(options.capture)));
+  if (writer) {
+    TRY(writer->close());
+    report.written = writer->packets_written();
+  }
+  report.maps = read_maps(sys, object);
+  if (options.packets && !options.json) fmt::print("\n");
+  fmt::print("{}", options.json ? print_json(report) : print_text(report));
+  if (report.capture_error) {
+    std::fflush(stdout);
+    fmt::print(stderr, "skep: {}\n", report.capture_error->message);
+  }
+  return report.capture_error || report.faults ? Exit::failed : Exit::ok;
+}
+
+}  // namespace
+
+int run_run(const Arguments& arguments) {
+  auto options = read_options(arguments);
+  if (!options) {
+    report(options.error());
+    return Exit::usage;
+  }
+  if (options->packets && options->json) {
+    report({EINVAL, "--packets and --json cannot be combined"});
+    return Exit::usage;
+  }
+  auto code = run(*options);
+  return code ? *code : report(code.error());
+}
+
+}  // namespace skep::cli

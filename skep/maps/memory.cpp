@@ -1,0 +1,59 @@
+// Mapping the memory of maps.
+#include "skep/maps/memory.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace skep::maps {
+
+std::uint64_t page_size() {
+  static const auto size = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+namespace {
+
+std::uint64_t machine_memory() {
+  static const std::uint64_t bytes = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * page_size();
+  return bytes;
+}
+
+constexpr std::uint64_t address_limit = std::uint64_t{1} << 44;
+
+}  // namespace
+
+Result<Memory> Memory::reserve(std::uint64_t size, bool backed, std::string_view what) {
+  std::uint64_t limit = backed ? machine_memory() : address_limit;
+  if (size > limit) return fail(ENOMEM, "map '{}': needs {} bytes, this machine gives {}", what, size, limit);
+  size = round_up(size ? size : 1, page_size());
+  void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED)
+    return fail(ENOMEM, "map '{}': mapping {} bytes: {}", what, size, base::errno_text(errno));
+  Memory memory;
+  memory.at_ = static_cast<std::uint8_t*>(at);
+  memory.size_ = size;
+  return memory;
+}
+
+Result<Memory> Memory::shared(std::uint64_t size, std::string_view what) {
+  if (size > machine_memory())
+    return fail(ENOMEM, "map '{}': needs {} bytes, this machine gives {}", what, size, machine_memory());
+  size = round_up(size ? size : 1, page_size());
+  Memory memory;
+  memory.file_ = base::Fd(memfd_create("skep-map", MFD_CLOEXEC));
+  if (!memory.file_ || ftruncate(memory.file_.number(), static_cast<off_t>(size)) != 0)
+    return fail(ENOMEM, "map '{}': a memory file of {} bytes: {}", what, size, base::errno_text(errno));
+  void* at =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory.file_.number(), 0);
+  if (at == MAP_FAILED)
+    return fail(ENOMEM, "map '{}': mapping {} bytes: {}", what, size, base::errno_text(errno));
+  memory.at_ = static_cast<std::uint8_t*>(at);
+  memory.size_ = size;
+  return memory;
+}
+
+Memory::~Memory() {
+  if (at_) munmap(at_, size_);
+}
+
+}  // namespace skep::maps

@@ -1,0 +1,74 @@
+// zstd over a source (RFC 8878), decompressed as it is read. The only file that sees <zstd.h>.
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include <memory>
+
+#include "skep/net/source.h"
+
+namespace skep::net {
+
+namespace {
+
+constexpr int max_window_log = 27;  // 128 MiB, what zstd --long=27 writes and its decoder accepts by default
+
+// A window above the limit is a matter of memory, everything else of bytes.
+int error_code(std::size_t status) {
+  ZSTD_ErrorCode code = ZSTD_getErrorCode(status);
+  return code == ZSTD_error_frameParameter_windowTooLarge || code == ZSTD_error_memory_allocation ? ENOMEM
+                                                                                                  : EINVAL;
+}
+
+class ZstdSource : public Source {
+ public:
+  ZstdSource(std::unique_ptr<Source> from, ZSTD_DStream* stream)
+      : from_(std::move(from)), stream_(stream), packed_(ZSTD_DStreamInSize()) {}
+
+  Result<std::size_t> read(MutableBytes into) override {
+    ZSTD_outBuffer out{into.data(), into.size(), 0};
+    while (out.pos == 0) {
+      if (in_.pos == in_.size && !flushing_) {
+        before_ += in_.size;
+        std::size_t got = TRY(from_->read(packed_));
+        in_ = {packed_.data(), got, 0};
+        if (got == 0) {
+          if (!inside_frame_) return std::size_t{0};
+          return fail(EINVAL, "zstd: ends at byte {} in the middle of a frame", before_);
+        }
+      }
+      std::size_t status = ZSTD_decompressStream(stream_.get(), &out, &in_);
+      if (ZSTD_isError(status))
+        return fail(error_code(status), "zstd: near byte {} of the compressed file: {}", before_ + in_.pos,
+                    ZSTD_getErrorName(status));
+      inside_frame_ = status != 0;
+      // A full output buffer may hide more that needs no further input.
+      flushing_ = out.pos == out.size && inside_frame_;
+    }
+    return out.pos;
+  }
+
+ private:
+  struct Free {
+    void operator()(ZSTD_DStream* stream) const { ZSTD_freeDStream(stream); }
+  };
+  std::unique_ptr<Source> from_;
+  std::unique_ptr<ZSTD_DStream, Free> stream_;
+  Buffer packed_;
+  ZSTD_inBuffer in_{nullptr, 0, 0};
+  std::uint64_t before_ = 0;
+  bool inside_frame_ = false;
+  bool flushing_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> zstd_source(std::unique_ptr<Source> from) {
+  ZSTD_DStream* stream = ZSTD_createDStream();
+  if (!stream) return fail(ENOMEM, "zstd: no memory for a decompressor");
+  auto source = std::make_unique<ZstdSource>(std::move(from), stream);
+  std::size_t status = ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, max_window_log);
+  if (ZSTD_isError(status)) return fail(EINVAL, "zstd: {}", ZSTD_getErrorName(status));
+  return source;
+}
+
+}  // namespace skep::net

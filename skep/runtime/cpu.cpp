@@ -1,0 +1,129 @@
+// Leasing CPUs, their buffers and regions.
+#include "skep/runtime/cpu.h"
+
+#include <sys/mman.h>
+
+#include <thread>
+
+#include "skep/maps/map.h"
+#include "skep/runtime/state.h"
+
+namespace skep::runtime {
+namespace {
+
+constexpr std::size_t memory_bytes = std::size_t{frame_bytes} * (1 + max_frags);
+
+// Memory whose addresses fit in 32 bits, so that data and data_end of the contexts are pointers.
+void* map_low(std::size_t size) {
+#if defined(MAP_32BIT)
+  void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  if (at != MAP_FAILED) return at;
+#endif
+  for (std::uint64_t hint = 0x10000000; hint < 0xf0000000; hint += 0x1000000) {
+    void* place = mmap(reinterpret_cast<void*>(hint), size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (place == reinterpret_cast<void*>(hint)) return place;
+    if (place != MAP_FAILED) munmap(place, size);
+  }
+  return nullptr;
+}
+
+std::uint32_t low(const void* at) { return static_cast<std::uint32_t>(reinterpret_cast<std::uint64_t>(at)); }
+
+}  // namespace
+
+Cpu::Cpu(Runtime::State& s, std::uint32_t n) : state(s), number(n) {
+  ctx.cpu = n;
+  ctx.extra = this;
+  ctx.sink = this;
+}
+
+Cpu::~Cpu() {
+  if (memory) munmap(memory, memory_bytes);
+}
+
+long Cpu::prepare() {
+  if (memory) return 0;
+  memory = static_cast<std::uint8_t*>(map_low(memory_bytes));
+  if (!memory) return refuse(ENOMEM, "no {} bytes of memory below 4 GiB for packets", memory_bytes);
+  for (std::uint32_t i = 0; i < max_frags; i++) frags[i].at = memory + frame_bytes * (1 + i);
+  return 0;
+}
+
+void Cpu::enter(const ProgObject& prog) {
+  if (entered == prog.id) {
+    regions.reset();
+    packet_region = 0;
+    return;
+  }
+  regions.clear();
+  for (const auto& map : prog.maps) admit(map->map->descriptor());
+  regions.keep();
+  packet_region = 0;
+  entered = prog.id;
+}
+
+void Cpu::admit(const image::MapDescriptor& map) {
+  const image::Slab& slab = map.values;
+  if (slab.count == 0) return;
+  auto base = reinterpret_cast<std::uint64_t>(slab.base);
+  for (const image::Region& region : regions.all())
+    if (region.base == base) return;
+  image::Region region;
+  region.base = base;
+  region.size = slab.count * slab.stride;
+  region.stride = slab.stride;
+  region.cell = slab.size;
+  region.kind = image::RegionKind::map_value;
+  region.writable = !(map.flags & maps::map_flag::rdonly_prog);
+  region.name = map.name;
+  regions.add(region);
+}
+
+void Cpu::packet_changed() {
+  image::Packet& packet = ctx.packet;
+  if (is_xdp) {
+    xdp.data = low(packet.data);
+    xdp.data_end = low(packet.data_end);
+    xdp.data_meta = low(packet.meta);
+  }
+  if (packet_region) regions.remove(packet_region);
+  packet_region = reinterpret_cast<std::uint64_t>(packet.meta);
+  image::Region region;
+  region.base = packet_region;
+  region.size = static_cast<std::uint64_t>(packet.data_end - packet.meta);
+  region.kind = image::RegionKind::packet;
+  region.writable = true;
+  region.name = "packet";
+  regions.add(region);
+  ctx.packet_moved = true;
+}
+
+std::uint32_t Cpu::buffer_bytes() const {
+  return static_cast<std::uint32_t>(ctx.packet.data_end - ctx.packet.data) + frags_bytes;
+}
+
+void Cpu::printk(std::string_view line) {
+  if (PrintkFn fn = state.printk.load()) fn(state.printk_user.load(), line);
+}
+
+Lease::Lease(Runtime::State& state, std::int64_t wanted) {
+  thread_local std::uint32_t last = 0;
+  auto& cpus = state.cpus;
+  for (;;) {
+    std::size_t tries = wanted >= 0 ? 1 : cpus.size();
+    std::size_t first = wanted >= 0 ? static_cast<std::size_t>(wanted) : last;
+    for (std::size_t i = 0; i < tries; i++) {
+      Cpu& cpu = *cpus[(first + i) % cpus.size()];
+      if (cpu.busy.exchange(true, std::memory_order_acquire)) continue;
+      cpu_ = &cpu;
+      if (wanted < 0) last = cpu.number;
+      return;
+    }
+    std::this_thread::yield();
+  }
+}
+
+Lease::~Lease() { cpu_->busy.store(false, std::memory_order_release); }
+
+}  // namespace skep::runtime

@@ -1,0 +1,36 @@
+// The helpers that this runtime has: functions by id. What each takes and returns stands in uapi/helpers.h;
+// the engine checks arguments of unverified programs against those rows before it calls.
+#pragma once
+
+#include <span>
+
+#include "skep/image/image.h"
+
+namespace skep::runtime {
+
+struct HelperEntry {
+  std::uint32_t id;
+  std::string_view name;  // as in uapi/helpers.h; a test holds them together
+  image::HelperFn fn;
+};
+
+// One table per file.
+std::span<const HelperEntry> map_helpers();
+std::span<const HelperEntry> ringbuf_helpers();
+std::span<const HelperEntry> xdp_helpers();
+std::span<const HelperEntry> common_helpers();
+std::span<const HelperEntry> text_helpers();
+
+// Null: not available.
+image::HelperFn find_helper_fn(std::uint32_t id);
+
+// A result as r0: -errno sign-extended.
+inline std::uint64_t r0(long value) { return static_cast<std::uint64_t>(value); }
+
+// Addresses in registers.
+template <class T>
+inline T* at(std::uint64_t address) {
+  return reinterpret_cast<T*>(address);
+}
+
+}  // namespace skep::runtime

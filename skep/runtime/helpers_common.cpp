@@ -1,0 +1,169 @@
+// Helpers that belong to no map and no packet: time, random numbers, identity, checksums, loops, tail calls.
+#include <algorithm>
+#include <cstring>
+
+#include "skep/runtime/cpu.h"
+#include "skep/runtime/helpers.h"
+#include "skep/runtime/user_memory.h"
+
+namespace skep::runtime {
+
+using image::RunContext;
+using std::uint64_t;
+
+namespace {
+
+constexpr std::uint32_t max_tail_calls = 33;   // MAX_TAIL_CALL_CNT
+constexpr std::uint32_t max_loops = 1u << 23;  // BPF_MAX_LOOPS
+
+uint64_t ktime_get_ns(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  return ctx->inputs->ktime_ns();
+}
+uint64_t ktime_get_boot_ns(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  return ctx->inputs->boot_ns();
+}
+uint64_t ktime_get_coarse_ns(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  return ctx->inputs->coarse_ns();
+}
+uint64_t ktime_get_tai_ns(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  return ctx->inputs->tai_ns();
+}
+uint64_t jiffies64(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  return ctx->inputs->jiffies();
+}
+uint64_t get_prandom_u32(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  return ctx->inputs->prandom();
+}
+uint64_t get_smp_processor_id(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  return ctx->cpu;
+}
+// One node: the CPUs that runs lease are not tied to the machine's.
+uint64_t get_numa_node_id(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext*) { return 0; }
+uint64_t get_current_pid_tgid(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  return ctx->inputs->pid_tgid();
+}
+uint64_t get_current_uid_gid(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  return ctx->inputs->uid_gid();
+}
+uint64_t get_current_comm(uint64_t to, uint64_t size, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  auto* out = at<char>(to);
+  auto room = static_cast<std::uint32_t>(size);
+  if (room == 0) return r0(-EINVAL);
+  std::string_view comm = ctx->inputs->comm();
+  std::memset(out, 0, room);
+  std::memcpy(out, comm.data(), std::min<std::size_t>(comm.size(), room - 1));
+  return 0;
+}
+
+uint64_t tail_call(uint64_t, uint64_t map, uint64_t index_, uint64_t, uint64_t, RunContext* ctx) {
+  auto* array = at<image::MapDescriptor>(map);
+  auto index = static_cast<std::uint32_t>(index_);
+  if (array->type != uapi::MapType::prog_array || !array->lookup) {
+    ctx->fault = "bpf_tail_call takes a program array";
+    return r0(-EINVAL);
+  }
+  if (index >= array->max_entries) return r0(-EINVAL);
+  if (ctx->tail_calls >= max_tail_calls) return r0(-EINVAL);
+  ctx->tail_calls++;
+  auto* target = static_cast<const image::Image*>(array->lookup(array, &index, ctx));
+  if (!target) return r0(-EINVAL);
+  if (ctx->regions)
+    for (image::MapDescriptor* m : target->maps) cpu_of(ctx).admit(*m);
+  ctx->tail_target = target;
+  return 0;
+}
+
+// The one's complement sum of 32-bit words, folded to 32 bits (RFC 1071; wire order stays as it is).
+std::uint32_t sum_words(const std::uint8_t* bytes, std::uint32_t size, std::uint64_t sum, bool invert) {
+  for (std::uint32_t i = 0; i + 4 <= size; i += 4) {
+    std::uint32_t word;
+    std::memcpy(&word, bytes + i, 4);
+    sum += invert ? ~word : word;
+  }
+  while (sum >> 32) sum = (sum & 0xffffffff) + (sum >> 32);
+  return static_cast<std::uint32_t>(sum);
+}
+
+uint64_t csum_diff(uint64_t from, uint64_t from_size_, uint64_t to, uint64_t to_size_, uint64_t seed,
+                   RunContext*) {
+  auto from_size = static_cast<std::uint32_t>(from_size_), to_size = static_cast<std::uint32_t>(to_size_);
+  if (from_size % 4 || to_size % 4) return r0(-EINVAL);
+  std::uint32_t sum = sum_words(at<std::uint8_t>(from), from_size, static_cast<std::uint32_t>(seed), true);
+  sum = sum_words(at<std::uint8_t>(to), to_size, sum, false);
+  // Since 6.13 the result is folded to 16 bits on every machine.
+  std::uint32_t folded = (sum & 0xffff) + (sum >> 16);
+  return (folded & 0xffff) + (folded >> 16);
+}
+
+uint64_t loop(uint64_t count_, uint64_t callback, uint64_t callback_ctx, uint64_t flags, uint64_t,
+              RunContext* ctx) {
+  auto count = static_cast<std::uint32_t>(count_);
+  if (flags) return r0(-EINVAL);
+  if (count > max_loops) return r0(-E2BIG);
+  for (std::uint32_t i = 0; i < count; i++) {
+    uint64_t stop = ctx->call_function(ctx, callback, i, callback_ctx, 0, 0, 0);
+    if (stop || ctx->fault) return i + 1;
+  }
+  return count;
+}
+
+// Kernel and user memory are the memory of this process; what is not there reads as a failure, and the
+// target is zeroed as the kernel does.
+uint64_t probe_read(uint64_t to, uint64_t size, uint64_t from, uint64_t, uint64_t, RunContext*) {
+  auto bytes = static_cast<std::uint32_t>(size);
+  if (copy_guarded(at<void>(to), at<void>(from), bytes)) return 0;
+  std::memset(at<void>(to), 0, bytes);
+  return r0(-EFAULT);
+}
+
+uint64_t probe_read_str(uint64_t to, uint64_t size, uint64_t from, uint64_t, uint64_t, RunContext*) {
+  auto room = static_cast<std::uint32_t>(size);
+  if (room == 0) return 0;
+  auto* out = at<char>(to);
+  long length = UserMemory().read_string(out, from, room);
+  if (length == -EFAULT) {
+    std::memset(out, 0, room);
+    return r0(-EFAULT);
+  }
+  if (length < 0) {  // cut, and ended by force
+    out[room - 1] = 0;
+    return room;
+  }
+  return r0(length + 1);
+}
+
+constexpr HelperEntry table[] = {
+    {4, "probe_read", probe_read},
+    {5, "ktime_get_ns", ktime_get_ns},
+    {7, "get_prandom_u32", get_prandom_u32},
+    {8, "get_smp_processor_id", get_smp_processor_id},
+    {12, "tail_call", tail_call},
+    {14, "get_current_pid_tgid", get_current_pid_tgid},
+    {15, "get_current_uid_gid", get_current_uid_gid},
+    {16, "get_current_comm", get_current_comm},
+    {28, "csum_diff", csum_diff},
+    {42, "get_numa_node_id", get_numa_node_id},
+    {45, "probe_read_str", probe_read_str},
+    {112, "probe_read_user", probe_read},
+    {113, "probe_read_kernel", probe_read},
+    {114, "probe_read_user_str", probe_read_str},
+    {115, "probe_read_kernel_str", probe_read_str},
+    {118, "jiffies64", jiffies64},
+    {125, "ktime_get_boot_ns", ktime_get_boot_ns},
+    {160, "ktime_get_coarse_ns", ktime_get_coarse_ns},
+    {181, "loop", loop},
+    {208, "ktime_get_tai_ns", ktime_get_tai_ns},
+};
+
+}  // namespace
+
+std::span<const HelperEntry> common_helpers() { return table; }
+
+image::HelperFn find_helper_fn(std::uint32_t id) {
+  for (auto entries : {map_helpers(), ringbuf_helpers(), xdp_helpers(), common_helpers(), text_helpers()})
+    for (const HelperEntry& entry : entries)
+      if (entry.id == id) return entry.fn;
+  return nullptr;
+}
+
+}  // namespace skep::runtime

@@ -1,0 +1,69 @@
+// What a program gets in r1: the layouts of the contexts, and which program may read or write which member.
+//
+// Layouts are the UAPI's (include/uapi/linux/bpf.h); the access rules are the verifier's, which a program
+// type refines and sometimes its attach type. A member may be read whole or, where the row says so, in
+// aligned pieces of 1, 2, 4 bytes; pointers are loaded whole.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "skep/uapi/numbers.h"
+
+namespace skep::uapi {
+
+// What the register holds after a load from a member.
+enum class Yields : std::uint8_t {
+  scalar,
+  packet,               // data
+  packet_end,           // data_end
+  packet_meta,          // data_meta
+  sock_common_or_null,  // sk of __sk_buff, bpf_sock_ops: struct bpf_sock, maybe null
+  sock,                 // sk of bpf_sock_addr, bpf_sockopt, sk_msg_md, sk_reuseport_md
+  sock_or_null,         // sk of bpf_sk_lookup; migrating_sk
+  flow_keys,            // struct bpf_flow_keys
+  mem,                  // optval
+  mem_end,              // optval_end
+  btf_ptr,              // pointer to a kernel struct (state and skb of bpf_nf_ctx)
+};
+
+struct ContextField {
+  std::string_view name;
+  std::uint16_t offset, size;
+  Yields yields;
+  std::uint8_t narrowest;        // smallest load in bytes; == size: whole only
+  std::uint64_t readable;        // bit n: program type n may read it
+  std::uint64_t writable;        // bit n: program type n may write it
+  std::uint8_t narrowest_write;  // smallest store in bytes (0: never written)
+  // For types whose attach types differ: bit n: attach type n may (all ones: every one).
+  std::uint64_t read_attach = ~0ull, write_attach = ~0ull;
+  std::string_view note = {};  // what the masks cannot say
+};
+
+struct Context {
+  std::string_view name;    // "xdp_md"
+  std::string_view c_name;  // "struct xdp_md"; as a program writes it
+  std::uint32_t size;       // bytes; 0: as many as the program's target gives (arguments of a function)
+  std::span<const ContextField> fields;  // by offset; gaps are padding, which nobody may touch
+};
+
+// Null where the type has no fixed layout (struct_ops, ext, syscall: an own buffer; tracing, lsm: u64
+// arguments).
+const Context* context_of(ProgType type);
+std::span<const Context> contexts();
+const Context* find_context(std::string_view name);
+// The member that `offset` lies in; null for padding and beyond.
+const ContextField* find_field(const Context& context, std::uint32_t offset);
+
+// May a program of this kind load or store `size` bytes at `offset`?
+struct ContextAccess {
+  bool allowed = false;
+  Yields yields = Yields::scalar;
+  const ContextField* field = nullptr;
+  explicit operator bool() const { return allowed; }
+};
+ContextAccess check_context_access(ProgType type, AttachType attach_type, std::int64_t offset,
+                                   std::uint32_t size, bool write);
+
+}  // namespace skep::uapi

@@ -1,0 +1,192 @@
+// The checked memory model: which bytes a run may touch, and how to say what a wrong access missed. Memory is
+// looked for in this order: the stack frames in use, the context, RunContext::regions (newest first).
+#include <fmt/format.h>
+
+#include "skep/vm/state.h"
+
+namespace skep::vm {
+namespace {
+
+using image::Region;
+using image::RegionKind;
+using image::RunContext;
+
+// The stacks of the frames in use as one region of cells.
+Region stack_region(const State& state) {
+  Region stack;
+  stack.base = state.frame_pointer(state.depth) - stack_bytes;
+  stack.size = (state.depth + 1) * std::uint64_t{stack_stride};
+  stack.stride = stack_stride;
+  stack.cell = stack_bytes;
+  stack.kind = RegionKind::stack;
+  stack.writable = true;
+  stack.name = "stack";
+  return stack;
+}
+
+Region context_region(const RunContext& ctx) {
+  Region context;
+  context.base = reinterpret_cast<std::uint64_t>(ctx.context);
+  context.size = ctx.context ? ctx.context_size : 0;
+  context.kind = RegionKind::context;
+  context.writable = true;
+  context.name = "context";
+  return context;
+}
+
+Extent extent_in(const Region& region, std::uint64_t address) {
+  Extent extent;
+  extent.kind = region.kind;
+  extent.writable = region.writable;
+  std::uint64_t at = address - region.base;
+  if (at >= region.size) return extent;
+  extent.before = at;
+  extent.left = region.size - at;
+  if (region.stride) {
+    extent.before = at % region.stride;
+    extent.left = extent.before < region.cell ? region.cell - extent.before : 0;
+  }
+  return extent;
+}
+
+enum class Verdict : std::uint8_t { allowed, outside, read_only };
+
+Verdict judge(const Extent& extent, const RunContext&, const image::Image&, std::uint64_t count, bool write) {
+  if (count > extent.left) return Verdict::outside;
+  if (write && !extent.writable) return Verdict::read_only;
+  return Verdict::allowed;
+}
+
+// How far the address lies from a region: 0 inside.
+std::uint64_t distance(const Region& region, std::uint64_t address) {
+  if (address < region.base) return region.base - address;
+  std::uint64_t at = address - region.base;
+  return at < region.size ? 0 : at - region.size + 1;
+}
+
+std::string place_in_cells(const Region& region, std::string_view what, std::uint64_t at,
+                           std::uint64_t count) {
+  std::uint64_t cell = at / region.stride, byte = at % region.stride;
+  if (byte >= region.cell)
+    return fmt::format("{} bytes behind the end of value {} of {}", byte - region.cell, cell, what);
+  if (count > region.cell - byte)
+    return fmt::format("byte {} of value {} of {}, crossing its {}-byte cell", byte, cell, what, region.cell);
+  return fmt::format("byte {} of value {} of {}", byte, cell, what);
+}
+
+// "packet end + 4", "packet start - 2", "packet end - 1" for what begins inside and leaves.
+std::string place_by_ends(const Region& region, std::string_view what, std::uint64_t address,
+                          std::uint64_t count) {
+  if (address < region.base) return fmt::format("{} start - {}", what, region.base - address);
+  std::uint64_t end = region.base + region.size;
+  if (address >= end) return fmt::format("{} end + {}", what, address - end);
+  if (count > end - address) return fmt::format("{} end - {}", what, end - address);
+  return fmt::format("{} + {}", what, address - region.base);
+}
+
+std::string place_in_sized(const Region& region, std::string_view what, std::uint64_t address) {
+  if (address < region.base) return fmt::format("{} - {}", what, region.base - address);
+  return fmt::format("{} + {}, which has {} bytes", what, address - region.base, region.size);
+}
+
+std::string place_on_stack(const State& state, std::uint64_t address) {
+  // Told from the frame whose r10 is nearest above, at most a gap away.
+  for (unsigned frame = state.depth + 1; frame-- > 0;) {
+    std::uint64_t fp = state.frame_pointer(frame);
+    bool own = frame == state.depth;
+    if (address >= fp && (address - fp < stack_gap || frame == 0))
+      return fmt::format("{} + {}, above the stack of {}", own ? "r10" : "the caller's r10", address - fp,
+                         own ? "this frame" : "its frame");
+    if (address < fp && (address >= fp - stack_bytes || own))
+      return fmt::format("{} - {}, the stack has {} bytes", own ? "r10" : "the caller's r10", fp - address,
+                         stack_bytes);
+  }
+  return "the stack of another frame";
+}
+
+constexpr std::uint64_t near_bytes = 4096;
+
+}  // namespace
+
+Extent find_extent(const State& state, const RunContext& ctx, std::uint64_t address) {
+  Region stack = stack_region(state);
+  if (address - stack.base < stack.size) return extent_in(stack, address);
+  Region context = context_region(ctx);
+  if (address - context.base < context.size) return extent_in(context, address);
+  if (!ctx.regions) return {};
+  const auto& all = ctx.regions->all();
+  for (std::size_t i = all.size(); i-- > 0;)
+    if (address - all[i].base < all[i].size) {
+      Extent extent = extent_in(all[i], address);
+      extent.index = static_cast<std::int32_t>(i);
+      return extent;
+    }
+  return {};
+}
+
+bool may_access(const State& state, const RunContext& ctx, const image::Image& image, std::uint64_t address,
+                std::uint64_t count, bool write) {
+  if (count == 0) return true;
+  return judge(find_extent(state, ctx, address), ctx, image, count, write) == Verdict::allowed;
+}
+
+bool find_access(State& state, const RunContext& ctx, Place place, std::uint64_t address, std::uint32_t count,
+                 bool write) {
+  Extent extent = find_extent(state, ctx, address);
+  if (judge(extent, ctx, *place.image, count, write) != Verdict::allowed) return false;
+  if (extent.index >= 0)
+    state.hints[place.inst % State::hint_slots] = static_cast<std::uint16_t>(extent.index);
+  return true;
+}
+
+std::string describe(const State& state, const RunContext& ctx, std::uint64_t address, std::uint64_t count) {
+  if (address == 0) return "null pointer";
+  if (address < near_bytes) return fmt::format("null pointer + {}", address);
+  if (address == poison) return "a register that holds no value";
+
+  Region nearest = stack_region(state);
+  std::uint64_t best = distance(nearest, address);
+  auto consider = [&](const Region& region) {
+    if (region.size == 0 || best == 0) return;
+    std::uint64_t far = distance(region, address);
+    if (far < best) {
+      best = far;
+      nearest = region;
+    }
+  };
+  consider(context_region(ctx));
+  if (ctx.regions)
+    for (const Region& region : ctx.regions->all()) consider(region);
+  if (best > near_bytes) return fmt::format("{:#x}, no memory of this program", address);
+
+  switch (nearest.kind) {
+    case RegionKind::stack: return place_on_stack(state, address);
+    case RegionKind::context: return place_in_sized(nearest, "context", address);
+    case RegionKind::packet: return place_by_ends(nearest, "packet", address, count);
+    case RegionKind::ringbuf_record: return place_in_sized(nearest, "ring buffer record", address);
+    case RegionKind::map_value:
+    case RegionKind::memory: {
+      std::string what = nearest.kind == RegionKind::map_value ? fmt::format("map '{}'", nearest.name)
+                                                               : std::string(nearest.name);
+      if (what.empty()) what = "memory";
+      if (nearest.stride && best == 0) return place_in_cells(nearest, what, address - nearest.base, count);
+      return place_by_ends(nearest, what, address, count);
+    }
+  }
+  return {};
+}
+
+void fail_access(State& state, const RunContext& ctx, Place place, std::uint64_t address, std::uint32_t count,
+                 bool write) {
+  bool read_only =
+      judge(find_extent(state, ctx, address), ctx, *place.image, count, write) == Verdict::read_only;
+  std::string detail =
+      fmt::format("{} of {} byte{} at {}{}", write ? "store" : "load", count, count == 1 ? "" : "s",
+                  describe(state, ctx, address, count), read_only ? ", which is read-only" : "");
+  fail(state, place, read_only ? FaultKind::read_only : FaultKind::memory, std::move(detail));
+  state.fault.address = address;
+  state.fault.size = count;
+  state.fault.write = write;
+}
+
+}  // namespace skep::vm

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Bad input at the command line: each is a one-line error that names the place and exit code 1 (2 for wrong usage), and
+what came before the bad place is still processed and reported.   usage: hostile.py SOURCE_DIR SKEP"""
+import json
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+root, skep = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
+objects = root / "tests/objects"
+bad = []
+
+
+def run(*words, stdin=None):
+    return subprocess.run([skep, *map(str, words)], capture_output=True, input=stdin, timeout=60)
+
+
+def expect(name, done, code, pattern, stdout=None):
+    error = done.stderr.decode(errors="replace").strip()
+    last = error.splitlines()[-1] if error else ""
+    if done.returncode != code:
+        bad.append(f"{name}: exit code {done.returncode}, expected {code}: {error[:300]}")
+    elif not re.search(pattern, last):
+        bad.append(f"{name}: '{last}' does not match '{pattern}'")
+    elif stdout and not re.search(stdout, done.stdout.decode()):
+        bad.append(f"{name}: standard output lacks '{stdout}': {done.stdout.decode()[:300]}")
+    else:
+        print(f"{name}: {last}")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    folder = pathlib.Path(folder)
+    program = objects / "tiny.clang19-v3.o"
+    traffic = root / "examples/firewall/traffic.pcap"
+    whole = program.read_bytes()
+
+    (folder / "cut.o").write_bytes(whole[: len(whole) // 2])
+    expect("truncated object", run("run", folder / "cut.o", "--pcap", traffic), 1, r"cut\.o: .*(offset|byte) ")
+    other = bytearray(whole)
+    other[18:20] = struct.pack("<H", 62)
+    (folder / "x86.o").write_bytes(other)
+    expect("object of another machine", run("run", folder / "x86.o", "--pcap", traffic), 1, r"x86\.o: .*machine 62")
+    expect("not an object", run("run", traffic, "--pcap", traffic), 1, r"traffic\.pcap: .*ELF")
+    expect("missing object", run("run", folder / "none.o", "--pcap", traffic), 1, r"none\.o: No such file")
+
+    capture = traffic.read_bytes()
+    (folder / "cut.pcap").write_bytes(capture[:100_000])
+    done = run("run", program, "--pcap", folder / "cut.pcap", "--json")
+    expect("capture cut in a packet", done, 1, r"cut\.pcap: packet \d+ at byte \d+: ")
+    if done.stdout and json.loads(done.stdout)["packets"] < 100:
+        bad.append("capture cut in a packet: the packets before the cut were not reported")
+    done = run("run", program, "--pcap", folder / "cut.pcap")
+    expect("capture cut in a packet (text)", done, 1, r"cut\.pcap: packet \d+ at byte", r"packets/s")
+
+    huge = capture[:24] + struct.pack("<IIII", 0, 0, 0xFFFFFFFF, 0xFFFFFFFF) + capture[40:]
+    (folder / "huge.pcap").write_bytes(huge)
+    expect("4 GiB length field", run("run", program, "--pcap", folder / "huge.pcap"), 1,
+           r"huge\.pcap: packet 1 at byte 24: .*4294967295")
+    expect("no capture", run("run", program, "--pcap", program), 1, r"\.o: ")
+    expect("empty standard input", run("run", program, "--pcap", "-", stdin=b""), 1, r".+")
+    done = run("run", program, "--pcap", "-", stdin=capture)
+    expect("capture from standard input", done, 0, r"", r"1,500 packets")
+
+    (folder / "bad.batch").write_text("map update name blocklist key 1 value 999\n")
+    expect("bad batch file", run("run", program, "--pcap", traffic, "--batch", folder / "bad.batch"), 1, r".+")
+
+    expect("no command", run("fly"), 2, r"unknown command 'fly'")
+    expect("no capture given", run("run", program), 2, r"needs --pcap")
+    expect("bad number", run("run", program, "--pcap", traffic, "--repeat", "0"), 2, r"--repeat is '0'")
+    expect("cannot write", run("run", program, "--pcap", traffic, "--write", folder / "no/where.pcap"), 1, r"No such file")
+
+    unknown = root / "tests/cli/unknown_map.o"
+    expect("unknown map type", run("run", unknown, "--pcap", traffic), 1, r"unknown_map\.o: map 'odd'.*777")
+
+print("\n".join(bad) if bad else "hostile: all refused as they should be")
+sys.exit(1 if bad else 0)

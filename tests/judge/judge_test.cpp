@@ -1,0 +1,165 @@
+// Every program of tests/programs and the firewall, over every Ethernet capture of the reference data and generated odd
+// packets, in the kernel and in the runtime. Needs clang to compile and the kernel's privileges; skips without.
+#include <dirent.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cli/compile.h"
+#include "cli/verdicts.h"
+#include "skep/kernel/kernel.h"
+#include "skep/net/capture.h"
+#include "skep/net/generate.h"
+#include "skep/object/parse.h"
+#include "skep/runtime/runtime.h"
+#include "skep/uapi/calls.h"
+#include "tests/judge/judge.h"
+
+namespace skep::judge {
+namespace {
+
+std::vector<std::string> list_files(const std::string& folder) {
+  std::vector<std::string> out;
+  if (DIR* dir = ::opendir(folder.c_str())) {
+    while (const dirent* entry = ::readdir(dir))
+      if (entry->d_name[0] != '.') out.push_back(folder + "/" + entry->d_name);
+    ::closedir(dir);
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+bool may_load_into_kernel() {
+  kernel::Kernel kernel;
+  uapi::MapCreate array{.type = uapi::MapType::array, .key_size = 4, .value_size = 4, .max_entries = 1};
+  return ::geteuid() == 0 && uapi::map_create(kernel, array).has_value();
+}
+
+struct Named {
+  std::string name;
+  Buffer bytes;
+};
+
+// What is judged: all Ethernet packets of the captures, then odd ones.
+const std::vector<Named>& packets() {
+  static const std::vector<Named> all = [] {
+    std::vector<Named> out;
+    for (const std::string& file : list_files(SKEP_DATA_DIR "/captures")) {
+      auto capture = net::CaptureReader::open(file);
+      if (!capture) continue;  // ORIGIN.md and the like
+      net::Packet packet;
+      for (;;) {
+        auto more = capture->next(packet);
+        if (!more || !*more) break;
+        if (packet.link != net::LinkType::ethernet) continue;
+        out.push_back({fmt::format("{} packet {}", file.substr(file.rfind('/') + 1), packet.number),
+                       Buffer(packet.data.begin(), packet.data.end())});
+      }
+    }
+    net::OddPacketGenerator odd(2026);
+    for (int i = 0; i < 20000; i++) {
+      Bytes bytes = odd.next().data;
+      out.push_back({fmt::format("odd packet {}", i), Buffer(bytes.begin(), bytes.end())});
+    }
+    return out;
+  }();
+  return all;
+}
+
+std::vector<std::string> programs() {
+  std::vector<std::string> out = {SKEP_SOURCE_DIR "/examples/firewall/firewall.bpf.c"};
+  for (const std::string& file : list_files(SKEP_SOURCE_DIR "/tests/programs"))
+    if (file.ends_with(".bpf.c")) out.push_back(file);
+  return out;
+}
+
+// What the program is given as context: the same bytes on both sides.
+Buffer context_for(uapi::ProgType type, std::size_t packet_bytes, std::uint32_t number) {
+  if (type == uapi::ProgType::xdp) {  // struct xdp_md; a third of the packets carry 8 bytes of metadata
+    std::uint32_t meta = number % 3 == 0 && packet_bytes >= 14 + 8 ? 8 : 0;
+    Buffer out(24);
+    base::store(out.data(), meta);                                        // data
+    base::store(out.data() + 4, static_cast<std::uint32_t>(packet_bytes));  // data_end
+    return out;
+  }
+  Buffer out(192);  // struct __sk_buff
+  base::store(out.data() + 8, number * 7);   // mark
+  base::store(out.data() + 32, number % 8);  // priority
+  for (std::size_t i = 0; i < 5; i++) base::store(out.data() + 48 + 4 * i, static_cast<std::uint32_t>(number + i));  // cb
+  return out;
+}
+
+bool takes_context(uapi::ProgType type) {
+  return type == uapi::ProgType::xdp || type == uapi::ProgType::sched_cls || type == uapi::ProgType::sched_act ||
+         type == uapi::ProgType::cgroup_skb || type == uapi::ProgType::socket_filter;
+}
+
+class JudgeTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(JudgeTest, both_sides_agree) {
+  if (!may_load_into_kernel()) GTEST_SKIP() << "bpf(2) is not permitted here";
+  auto object = cli::read_object(GetParam());
+  if (!object && object.error().code == ENOENT) GTEST_SKIP() << object.error().message;
+  ASSERT_TRUE(object) << object.error().message;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(0, &one);
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+
+  Diagnostics warnings;
+  object::OpenOptions options;
+  options.name = cli::object_name(GetParam());
+  auto spec = object::parse(*object, options, warnings);
+  ASSERT_TRUE(spec) << spec.error().message;
+  std::string batch = GetParam().substr(0, GetParam().size() - 6) + ".batch";
+  if (options.name == "firewall") batch = SKEP_SOURCE_DIR "/examples/firewall/blocklist.batch";
+  if (::access(batch.c_str(), R_OK) != 0) batch.clear();
+
+  auto runtime = runtime::Runtime::create({});
+  ASSERT_TRUE(runtime) << runtime.error().message;
+  runtime::RuntimeSys runtime_sys(**runtime);
+  kernel::Kernel kernel_sys;
+  Judgement total;
+  std::size_t judged_programs = 0;
+  for (const object::ProgramSpec& program : spec->programs) {
+    if (!cli::takes_packets(program.type) || !program.autoload) continue;
+    judged_programs++;
+    auto kernel = Side::load(kernel_sys, *spec, program.name, batch);
+    ASSERT_TRUE(kernel) << "kernel: " << kernel.error().message;
+    auto ours = Side::load(runtime_sys, *spec, program.name, batch);
+    ASSERT_TRUE(ours) << "runtime: " << ours.error().message;
+    Judgement judgement;
+    std::uint32_t number = 0;
+    for (const Named& packet : packets()) {
+      Buffer context;
+      if (takes_context(program.type)) context = context_for(program.type, packet.bytes.size(), number);
+      number++;
+      judge_packet(*kernel, *ours, packet.bytes, context, packet.name, judgement);
+      if (judgement.differences) {
+        std::string fault = runtime_sys.take_fault().value_or("");
+        if (!fault.empty() && judgement.first.size() < 10) judgement.first.push_back("  fault: " + fault);
+      }
+      if (judgement.differences > 20) break;
+    }
+    judge_maps(*kernel, *ours, judgement);
+    EXPECT_EQ(judgement.differences, 0u) << program.name;
+    for (const std::string& line : judgement.first) ADD_FAILURE() << program.name << ": " << line;
+    total.compared += judgement.compared;
+  }
+  EXPECT_GT(judged_programs, 0u);
+  ::sched_setaffinity(0, sizeof before, &before);
+  fmt::print("judge: {}: {} packets compared\n", options.name, total.compared);
+}
+
+INSTANTIATE_TEST_SUITE_P(Programs, JudgeTest, testing::ValuesIn(programs()), [](const auto& info) {
+  std::string name = cli::object_name(info.param);
+  std::ranges::replace_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace skep::judge
