@@ -64,7 +64,12 @@ enum bpf_enum_value_kind {
 #define bpf_core_type_id_kernel(type) __builtin_btf_type_id(*(__typeof__(type) *)0, BPF_TYPE_ID_TARGET)
 #define bpf_core_type_exists(type) __builtin_preserve_type_info(*(__typeof__(type) *)0, BPF_TYPE_EXISTS)
 #define bpf_core_type_size(type) __builtin_preserve_type_info(*(__typeof__(type) *)0, BPF_TYPE_SIZE)
+#if defined(__clang__) && __clang_major__ < 15
+#define bpf_core_type_matches(type) \
+	({ _Pragma("GCC error \"bpf_core_type_matches: clang knows it from version 15 on\"") 0; })
+#else
 #define bpf_core_type_matches(type) __builtin_preserve_type_info(*(__typeof__(type) *)0, BPF_TYPE_MATCHES)
+#endif
 
 #define bpf_core_enum_value_exists(enum_type, enum_value) \
 	__builtin_preserve_enum_value(*(__typeof__(enum_type) *)enum_value, BPF_ENUMVAL_EXISTS)
@@ -107,32 +112,10 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #define ___bpf_arrow10(s, a, b, c, d, e, f, g, h, i, j) ___bpf_arrow9(s, a, b, c, d, e, f, g, h, i)->j
 #define ___bpf_arrow(s, ...) ___bpf_apply(___bpf_arrow, ___bpf_narg(__VA_ARGS__))(s, __VA_ARGS__)
 
-#define ___bpf_step(ptr_read, type, field) ptr_read(&___at, sizeof(___at), &((type)___at)->field);
+#define ___bpf_step(ptr_read, from) ptr_read(&___at, sizeof(___at), &from);
 
-#define ___bpf_steps1(ptr_read, s, a)
-#define ___bpf_steps2(ptr_read, s, a, b) \
-	___bpf_steps1(ptr_read, s, a) ___bpf_step(ptr_read, __typeof__(s), a)
-#define ___bpf_steps3(ptr_read, s, a, b, c) \
-	___bpf_steps2(ptr_read, s, a, b) ___bpf_step(ptr_read, __typeof__(___bpf_arrow1(s, a)), b)
-#define ___bpf_steps4(ptr_read, s, a, b, c, d) \
-	___bpf_steps3(ptr_read, s, a, b, c) ___bpf_step(ptr_read, __typeof__(___bpf_arrow2(s, a, b)), c)
-#define ___bpf_steps5(ptr_read, s, a, b, c, d, e) \
-	___bpf_steps4(ptr_read, s, a, b, c, d) ___bpf_step(ptr_read, __typeof__(___bpf_arrow3(s, a, b, c)), d)
-#define ___bpf_steps6(ptr_read, s, a, b, c, d, e, f) \
-	___bpf_steps5(ptr_read, s, a, b, c, d, e) ___bpf_step(ptr_read, __typeof__(___bpf_arrow4(s, a, b, c, d)), e)
-#define ___bpf_steps7(ptr_read, s, a, b, c, d, e, f, g) \
-	___bpf_steps6(ptr_read, s, a, b, c, d, e, f) ___bpf_step(ptr_read, __typeof__(___bpf_arrow5(s, a, b, c, d, e)), f)
-#define ___bpf_steps8(ptr_read, s, a, b, c, d, e, f, g, h) \
-	___bpf_steps7(ptr_read, s, a, b, c, d, e, f, g) ___bpf_step(ptr_read, __typeof__(___bpf_arrow6(s, a, b, c, d, e, f)), g)
-#define ___bpf_steps9(ptr_read, s, a, b, c, d, e, f, g, h, i) \
-	___bpf_steps8(ptr_read, s, a, b, c, d, e, f, g, h) ___bpf_step(ptr_read, __typeof__(___bpf_arrow7(s, a, b, c, d, e, f, g)), h)
-#define ___bpf_steps10(ptr_read, s, a, b, c, d, e, f, g, h, i, j) \
-	___bpf_steps9(ptr_read, s, a, b, c, d, e, f, g, h, i) ___bpf_step(ptr_read, __typeof__(___bpf_arrow8(s, a, b, c, d, e, f, g, h)), i)
-#define ___bpf_steps(ptr_read, s, ...) \
-	___bpf_apply(___bpf_steps, ___bpf_narg(__VA_ARGS__))(ptr_read, s, __VA_ARGS__)
-
-/* The last arrow: the type before it and the field after it. */
-#define ___bpf_last1(s, a) ((__typeof__(s))___at)->a
+/* The n-th arrow: the first from the source, the others from what the step before has read. */
+#define ___bpf_last1(s, a) (s)->a
 #define ___bpf_last2(s, a, b) \
 	((__typeof__(___bpf_arrow1(s, a)))___at)->b
 #define ___bpf_last3(s, a, b, c) \
@@ -153,9 +136,32 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 	((__typeof__(___bpf_arrow9(s, a, b, c, d, e, f, g, h, i)))___at)->j
 #define ___bpf_last(s, ...) ___bpf_apply(___bpf_last, ___bpf_narg(__VA_ARGS__))(s, __VA_ARGS__)
 
+/* All arrows but the last. */
+#define ___bpf_steps1(ptr_read, s, a)
+#define ___bpf_steps2(ptr_read, s, a, b) \
+	___bpf_steps1(ptr_read, s, a) ___bpf_step(ptr_read, ___bpf_last1(s, a))
+#define ___bpf_steps3(ptr_read, s, a, b, c) \
+	___bpf_steps2(ptr_read, s, a, b) ___bpf_step(ptr_read, ___bpf_last2(s, a, b))
+#define ___bpf_steps4(ptr_read, s, a, b, c, d) \
+	___bpf_steps3(ptr_read, s, a, b, c) ___bpf_step(ptr_read, ___bpf_last3(s, a, b, c))
+#define ___bpf_steps5(ptr_read, s, a, b, c, d, e) \
+	___bpf_steps4(ptr_read, s, a, b, c, d) ___bpf_step(ptr_read, ___bpf_last4(s, a, b, c, d))
+#define ___bpf_steps6(ptr_read, s, a, b, c, d, e, f) \
+	___bpf_steps5(ptr_read, s, a, b, c, d, e) ___bpf_step(ptr_read, ___bpf_last5(s, a, b, c, d, e))
+#define ___bpf_steps7(ptr_read, s, a, b, c, d, e, f, g) \
+	___bpf_steps6(ptr_read, s, a, b, c, d, e, f) ___bpf_step(ptr_read, ___bpf_last6(s, a, b, c, d, e, f))
+#define ___bpf_steps8(ptr_read, s, a, b, c, d, e, f, g, h) \
+	___bpf_steps7(ptr_read, s, a, b, c, d, e, f, g) ___bpf_step(ptr_read, ___bpf_last7(s, a, b, c, d, e, f, g))
+#define ___bpf_steps9(ptr_read, s, a, b, c, d, e, f, g, h, i) \
+	___bpf_steps8(ptr_read, s, a, b, c, d, e, f, g, h) ___bpf_step(ptr_read, ___bpf_last8(s, a, b, c, d, e, f, g, h))
+#define ___bpf_steps10(ptr_read, s, a, b, c, d, e, f, g, h, i, j) \
+	___bpf_steps9(ptr_read, s, a, b, c, d, e, f, g, h, i) ___bpf_step(ptr_read, ___bpf_last9(s, a, b, c, d, e, f, g, h, i))
+#define ___bpf_steps(ptr_read, s, ...) \
+	___bpf_apply(___bpf_steps, ___bpf_narg(__VA_ARGS__))(ptr_read, s, __VA_ARGS__)
+
 #define ___bpf_read_chain(ptr_read, read, dst, src, ...)                                           \
 	({                                                                                         \
-		const void *___at = (const void *)(src);                                           \
+		const void *___at __attribute__((unused));                                         \
 		___bpf_steps(ptr_read, src, __VA_ARGS__)                                           \
 		read((void *)(dst), sizeof(*(dst)), &___bpf_last(src, __VA_ARGS__));               \
 	})

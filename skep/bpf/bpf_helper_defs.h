@@ -11,7 +11,7 @@
  * A call through a constant pointer whose value is the helper's number becomes `call number`. The pointer itself
  * is const, so that clang folds it without optimising too. GCC does not, but has an attribute for it.
  */
-#if defined(__clang__) || !defined(__bpf__)
+#if defined(__clang__) || !defined(__BPF__)
 #define ___bpf_helper(number, result, name, args) \
 	static result(*const name) args __attribute__((unused)) = (result(*) args)number##UL
 #else
@@ -26,7 +26,6 @@
 #define __bpf_fastcall
 #endif
 
-struct ;
 struct __sk_buff;
 struct bpf_dynptr;
 struct bpf_fib_lookup;

@@ -131,12 +131,16 @@ enum libbpf_tristate {
 #define __bpf_unreachable() __builtin_trap()
 #endif
 
-/* Whether the kernel has the symbol. Only a weak extern can answer no. */
+/* Whether the kernel has the symbol. Only a weak extern can answer no; GCC cannot tell which one is. */
+#ifdef __clang__
 #define bpf_ksym_exists(sym)                                                               \
 	({                                                                                 \
 		_Static_assert(!__builtin_constant_p(!!sym), #sym " must be __weak");      \
 		!!sym;                                                                     \
 	})
+#else
+#define bpf_ksym_exists(sym) (!!sym)
+#endif
 
 /* ---- tail calls ---------------------------------------------------------------------------------------- */
 

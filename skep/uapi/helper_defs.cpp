@@ -25,7 +25,7 @@ constexpr std::string_view head = R"(/* SPDX-License-Identifier: MIT OR GPL-2.0 
  * A call through a constant pointer whose value is the helper's number becomes `call number`. The pointer itself
  * is const, so that clang folds it without optimising too. GCC does not, but has an attribute for it.
  */
-#if defined(__clang__) || !defined(__bpf__)
+#if defined(__clang__) || !defined(__BPF__)
 #define ___bpf_helper(number, result, name, args) \
 	static result(*const name) args __attribute__((unused)) = (result(*) args)number##UL
 #else
@@ -47,7 +47,9 @@ void collect_structs(std::string_view prototype, std::set<std::string_view>& int
   constexpr std::string_view keyword = "struct ";
   for (std::size_t at = prototype.find(keyword); at != std::string_view::npos;
        at = prototype.find(keyword, at)) {
+    const bool whole = at == 0 || prototype[at - 1] == ' ' || prototype[at - 1] == '(';
     at += keyword.size();
+    if (!whole) continue;  // the end of task_struct
     into.insert(prototype.substr(at, prototype.find_first_of(" *,)", at) - at));
   }
 }
