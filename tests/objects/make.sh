@@ -9,15 +9,16 @@ clang_object() { # version cpu order(el|eb) source output [flags]
   version=$1 cpu=$2 order=$3 source=$4 output=$5
   shift 5
   # shellcheck disable=SC2086
-  "clang-$version" -O2 -g -target "bpf$order" -mcpu="$cpu" -fdebug-compilation-dir=. -fdebug-prefix-map="$PWD=." \
+  "clang-$version" -O2 -g -target "bpf$order" -mcpu="$cpu" -fdebug-prefix-map="$PWD=." \
     $include -Wall -Wno-unused -Wno-missing-declarations "$@" -c "$source" -o "$output"
   case $output in *dwarf*) ;; *) llvm-strip-19 -g "$output" ;; esac
 }
 gcc_object() { # order(little|big) source output [flags]
   order=$1 source=$2 output=$3
   shift 3
+  # From standard input: the file's name would go into .BTF with its absolute path.
   # shellcheck disable=SC2086
-  bpf-gcc -O2 -gbtf -m"$order"-endian -fdebug-prefix-map="$PWD=." -idirafter /usr/include $include "$@" -c "$source" -o "$output"
+  bpf-gcc -O2 -gbtf -m"$order"-endian -idirafter /usr/include $include -I. "$@" -x c -c - -o "$output" < "$source"
 }
 
 rm -f ./*.o
