@@ -16,9 +16,11 @@ clang_object() { # version cpu order(el|eb) source output [flags]
 gcc_object() { # order(little|big) source output [flags]
   order=$1 source=$2 output=$3
   shift 3
-  # From standard input: the file's name would go into .BTF with its absolute path.
+  # From standard input and /: the source's absolute path would go into .BTF.
+  here=$PWD
   # shellcheck disable=SC2086
-  bpf-gcc -O2 -gbtf -m"$order"-endian -idirafter /usr/include $include -I. "$@" -x c -c - -o "$output" < "$source"
+  (cd / && bpf-gcc -O2 -gbtf -m"$order"-endian -idirafter /usr/include $include -I"$here" "$@" -x c -c - \
+    -o "$here/$output") < "$source"
 }
 
 rm -f ./*.o

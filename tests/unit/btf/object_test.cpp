@@ -159,7 +159,7 @@ void use(const Btf& btf, Bytes bytes) {
     (void)btf.find(btf.name(id));
     (void)print_value(btf, id, bytes, text);
   }
-  ASSERT_FALSE(text.empty());
+  ASSERT_EQ(text.empty(), btf.type_count() == 1);
 }
 
 TEST(Hostile, btf_cut_everywhere) {
