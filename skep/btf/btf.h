@@ -223,7 +223,7 @@ class Btf {
   // Bytes that a value takes (pointers: 8), modifiers, typedefs, arrays and VARs followed. EINVAL for void,
   // FWD, FUNC, FUNC_PROTO, loops, and for arrays above 4 GiB.
   Result<std::uint32_t> size_of(TypeId id) const;
-  // Natural alignment in bytes: 1, 2, 4, 8 (or 16 for __int128). A packed struct's is what its members allow.
+  // Natural alignment in bytes: 1, 2, 4, 8 (or 16 for __int128); 1 for a struct that must have been packed.
   Result<std::uint32_t> align_of(TypeId id) const;
 
   // Replaces size and variables of a DATASEC: compilers leave them 0, a loader fills them in from the symbol

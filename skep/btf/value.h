@@ -16,15 +16,15 @@ struct ValueStyle {
   bool multiline = false;                   // text only: one member per line, indented
 };
 
-// Appends the value as text: 42, "eth0" (printable char arrays), { .src = 1, .kind = TCP }, [1, 2], 0xffff8…
-// (pointers). EINVAL if `bytes` are fewer than the type takes, for types without values (void, FUNC), and for
-// types nested deeper than 32 or producing far more text than bytes (hostile BTF). On error `out` holds what
-// came before.
+// Appends the value as text: 42, "eth0" (printable char arrays up to their NUL), { .src = 1, .kind = TCP },
+// [1, 2], 0xffff8... (pointers). A DATASEC is shown as a struct of its variables. EINVAL, and nothing is
+// appended, if `bytes` are fewer than the type takes, for types without values (void, FUNC), for types nested
+// deeper than 32, and for hostile types that would give far more text than there are bytes.
 Result<void> print_value(const Btf& btf, TypeId id, Bytes bytes, std::string& out, ValueStyle style = {});
 
-// The same as JSON, in the manner of `bpftool map dump`: structs are objects, anonymous members (unions) are
-// nested objects under "" as bpftool prints them, char arrays are arrays of strings, enums are names when
-// known, pointers are "0x…" strings, integers above 64 bits are "0x…" strings.
+// The same as JSON, in the manner of `bpftool map dump`: structs are objects, anonymous members are objects
+// under the key "", printable char arrays are strings, enums are names where known, pointers and integers
+// above 64 bits are "0x..." strings.
 Result<void> print_value(const Btf& btf, TypeId id, Bytes bytes, base::JsonWriter& json,
                          ValueStyle style = {});
 

@@ -41,7 +41,8 @@ namespace stv {
 inline constexpr std::uint8_t normal = 0, internal = 1, hidden = 2, protected_ = 3;
 }
 
-// Relocation types of eBPF objects.
+// Relocation types of eBPF objects. binutils before 2.41 (Debian 12's bpf-gcc) numbered 64- and 32-bit data
+// 12 and 11; those come out of the parser as r64_abs64 and r64_abs32.
 namespace r_bpf {
 inline constexpr std::uint32_t none = 0;
 inline constexpr std::uint32_t r64_64 = 1;        // lddw: the 64-bit value in the imms of two slots
