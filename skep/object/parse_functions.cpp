@@ -4,31 +4,11 @@
 // assemblers none at all; then the global symbols, or the section as a whole, are the functions.
 #include <algorithm>
 
+#include "skep/isa/decode.h"
 #include "skep/object/parsing.h"
 
 namespace skep::object {
 namespace {
-
-// The register byte of a big-endian file has its nibbles the other way round (RFC 9669 section 3).
-Insn decode(const std::uint8_t* at, std::endian order) {
-  Insn insn;
-  insn.opcode = at[0];
-  insn.regs = order == std::endian::little ? at[1] : static_cast<std::uint8_t>(at[1] << 4 | at[1] >> 4);
-  insn.off = base::load<std::int16_t>(at + 2, order);
-  insn.imm = base::load<std::int32_t>(at + 4, order);
-  return insn;
-}
-
-Result<std::vector<Insn>> read_insns(const elf::Section& section, std::endian order) {
-  if (section.bytes.size() % 8 != 0)
-    return fail(EINVAL, "section '{}': {} bytes of code, must be a multiple of 8", section.name,
-                section.bytes.size());
-  std::vector<Insn> insns;
-  insns.reserve(section.bytes.size() / 8);
-  for (std::size_t at = 0; at < section.bytes.size(); at += 8)
-    insns.push_back(decode(section.bytes.data() + at, order));
-  return insns;
-}
 
 std::vector<const elf::Symbol*> function_symbols(const Parsing& p, std::uint32_t section) {
   std::vector<const elf::Symbol*> typed, untyped;
@@ -50,7 +30,9 @@ std::vector<const elf::Symbol*> function_symbols(const Parsing& p, std::uint32_t
 
 Result<void> read_section(Parsing& p, const elf::Section& section) {
   CodeSection& code = p.code[section.index];
-  code.insns = TRY(read_insns(section, p.file.order()));
+  Result<std::vector<Insn>> insns = isa::parse_insns(section.bytes, p.file.order());
+  if (!insns) return Failure(std::move(insns).error().in(fmt::format("section '{}'", section.name)));
+  code.insns = std::move(*insns);
   std::vector<const elf::Symbol*> symbols = function_symbols(p, section.index);
   std::uint64_t size = section.bytes.size();
   if (symbols.empty() || (symbols[0]->type != elf::stt::func && symbols[0]->value != 0)) {
