@@ -141,13 +141,6 @@ class Assembler : public DirectiveHost {
            !looks_like_register(tokens[0]);
   }
 
-  // r11, w12: never a symbol, always a mistake.
-  static bool looks_like_register(const Token& token) {
-    std::string_view text = token.text;
-    if (text.size() < 2 || (text[0] != 'r' && text[0] != 'w')) return false;
-    return std::all_of(text.begin() + 1, text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  }
-
   void instruction(std::span<const Token> tokens) {
     Match match = match_instruction(tokens, dialect_);
     if (!match.found) return no_match(tokens, match);
@@ -225,9 +218,11 @@ class Assembler : public DirectiveHost {
                      fmt::format("an address needs 4 or 8 bytes, not {}", pending.data_bytes));
         return;
       }
-      AsmRelocType type = pending.data_bytes == 8                              ? AsmRelocType::abs64
-                          : target.name == ".BTF" || target.name == ".BTF.ext" ? AsmRelocType::nodyld32
-                                                                               : AsmRelocType::abs32;
+      bool loaded =
+          value->section != AsmSymbol::undefined && state_.assembly.sections[value->section].allocated;
+      AsmRelocType type = pending.data_bytes == 8 ? AsmRelocType::abs64
+                          : loaded                ? AsmRelocType::nodyld32
+                                                  : AsmRelocType::abs32;
       value->number = relocate(target, pending.here, type, *value);
     }
     std::int64_t number = value->number;
