@@ -131,7 +131,10 @@ enum libbpf_tristate {
 #define __bpf_unreachable() __builtin_trap()
 #endif
 
-/* Whether the kernel has the symbol. Only a weak extern can answer no; GCC cannot tell which one is. */
+/*
+ * Whether the kernel has the kfunc, or the variable whose address is given. Only a weak extern can answer no; GCC
+ * cannot tell which one is.
+ */
 #ifdef __clang__
 #define bpf_ksym_exists(sym)                                                               \
 	({                                                                                 \
