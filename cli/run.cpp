@@ -20,6 +20,7 @@
 #include "skep/object/ring_reader.h"
 #include "skep/runtime/runtime.h"
 #include "skep/uapi/calls.h"
+#include "skep/uapi/map_types.h"
 
 namespace skep::cli {
 

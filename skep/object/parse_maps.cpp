@@ -20,9 +20,9 @@ struct Definition {
   Parsing& p;
   MapSpec& map;
   bool inner = false;
-  bool last = false;                    // the member at hand is the struct's last
-  std::uint32_t member_offset = 0;      // in bytes
-  std::optional<std::uint32_t> values;  // offset of `values`
+  bool last = false;                      // the member at hand is the struct's last
+  std::uint32_t member_offset = 0;        // in bytes
+  std::optional<std::uint32_t> values{};  // offset of `values`
 };
 
 std::string_view kind_of(const Parsing& p, TypeId id) { return btf::kind_name(p.btf->type(id).kind); }

@@ -46,7 +46,7 @@ enum class TargetKind : std::uint8_t { reloc, function_call, function_addr };
 struct CodeReloc {
   TargetKind kind{};
   std::uint32_t function = 0;  // of `functions`, when it is not `reloc`
-  Reloc reloc;                 // its slot counts in the section
+  Reloc reloc{};               // its slot counts in the section
 };
 
 // Everything known of one section with code.
@@ -62,23 +62,23 @@ struct Parsing {
   const elf::File& file;
   const OpenOptions& options;
   Diagnostics& warnings;
-  ObjectSpec spec;
+  ObjectSpec spec{};
 
-  std::shared_ptr<btf::Btf> btf;  // null without .BTF
+  std::shared_ptr<btf::Btf> btf{};  // null without .BTF
 
-  std::vector<Meaning> meanings;            // per ELF section
-  std::vector<std::uint32_t> section_maps;  // per ELF section: the internal map made of it, or `none`
+  std::vector<Meaning> meanings{};            // per ELF section
+  std::vector<std::uint32_t> section_maps{};  // per ELF section: the internal map made of it, or `none`
   // (ELF section, offset) of each map and struct_ops variable -> index of spec.maps
-  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> maps_at;
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> maps_at{};
   // Where `values` begins inside the variable of a BTF-defined map; absent: it has none.
-  std::map<std::uint32_t, std::uint32_t> values_at;
-  std::map<std::string_view, std::uint32_t> externs;  // name -> index of spec.externs
-  std::uint32_t kconfig_map = none;                   // index of spec.maps
+  std::map<std::uint32_t, std::uint32_t> values_at{};
+  std::map<std::string_view, std::uint32_t> externs{};  // name -> index of spec.externs
+  std::uint32_t kconfig_map = none;                     // index of spec.maps
 
-  std::vector<FunctionDef> functions;         // sorted by (section, first)
-  std::map<std::uint32_t, CodeSection> code;  // by ELF section
+  std::vector<FunctionDef> functions{};         // sorted by (section, first)
+  std::map<std::uint32_t, CodeSection> code{};  // by ELF section
   // (section, name) -> symbol, sections' own symbols left out
-  std::map<std::pair<std::uint32_t, std::string_view>, std::uint32_t> symbols;
+  std::map<std::pair<std::uint32_t, std::string_view>, std::uint32_t> symbols{};
 
   void warn(std::string message) { warnings.warning({}, std::move(message)); }
 };
@@ -93,6 +93,9 @@ Result<void> read_functions(Parsing& p);    // functions and programs of all cod
 Result<void> read_relocations(Parsing& p);  // of code: what each instruction names
 Result<void> read_initial(Parsing& p);      // of .maps and .struct_ops: what their slots hold
 Result<void> link_programs(Parsing& p);     // each program with all functions that it reaches
+
+// An array map with one value for a section of globals, named as libbpf does; sizes and contents are left.
+MapSpec internal_map(std::string_view object, std::string_view section, MapOrigin origin);
 
 // The function that begins at byte `offset` of a section, or `none`.
 std::uint32_t function_at(const Parsing& p, std::uint32_t section, std::uint64_t offset);

@@ -22,30 +22,39 @@ constexpr std::uint32_t map_lookup_elem = 1;
 std::string_view noun(Arg arg) {
   switch (arg) {
     case Arg::none:
-    case Arg::anything: return "value";
+    case Arg::anything:
+    case Arg::scalar: return "value";
     case Arg::map: return "map";
     case Arg::map_key: return "key";
     case Arg::map_value:
+    case Arg::map_value_or_null:
     case Arg::uninit_map_value: return "value";
     case Arg::mem:
     case Arg::mem_or_null:
     case Arg::uninit_mem:
     case Arg::uninit_mem_or_null:
+    case Arg::inout_mem:
+    case Arg::inout_mem_or_null:
     case Arg::fixed_mem:
+    case Arg::fixed_inout_mem:
     case Arg::fixed_uninit_mem: return "buffer";
     case Arg::size:
     case Arg::size_or_zero:
     case Arg::ringbuf_size: return "size";
-    case Arg::context: return "context";
+    case Arg::context:
+    case Arg::context_or_null: return "context";
     case Arg::spin_lock: return "spin lock";
     case Arg::timer: return "timer";
     case Arg::kptr: return "kptr";
-    case Arg::dynptr: return "dynptr";
+    case Arg::dynptr:
+    case Arg::uninit_dynptr: return "dynptr";
     case Arg::function: return "function";
     case Arg::stack: return "stack";
     case Arg::const_str: return "string";
-    case Arg::sock: return "socket";
+    case Arg::sock:
+    case Arg::sock_or_null: return "socket";
     case Arg::btf_ptr:
+    case Arg::btf_ptr_or_null:
     case Arg::percpu_btf_ptr: return "kernel object";
     case Arg::ringbuf_record: return "record";
   }
@@ -56,12 +65,16 @@ class Check {
  public:
   Check(State& state, const RunContext& ctx, Place place, const image::CallTarget& target,
         const std::uint64_t* r)
-      : state_(state), ctx_(ctx), place_(place), target_(target), r_(r) {}
+      : state_(state),
+        ctx_(ctx),
+        place_(place),
+        target_(target),
+        args_(uapi::helper_form(*target.helper, place.image->type).args),
+        r_(r) {}
 
   bool all() {
-    const auto& args = target_.helper->args;
-    for (unsigned i = 0; i < args.size() && args[i] != Arg::none; i++)
-      if (!one(args[i], i)) return false;
+    for (unsigned i = 0; i < args_.size() && args_[i] != Arg::none; i++)
+      if (!one(args_[i], i)) return false;
     return true;
   }
 
@@ -71,32 +84,47 @@ class Check {
     if (value == poison) return refuse(i, FaultKind::unreadable, "holds no value");
     switch (arg) {
       case Arg::none:
-      case Arg::anything: return true;
+      case Arg::anything:
+      case Arg::scalar: return true;
       case Arg::map: return is_map(i, value);
       case Arg::map_key: return !map_ || memory(i, value, map_->key_size, false);
+      case Arg::map_value_or_null:
+        if (value == 0) return true;
+        [[fallthrough]];
       case Arg::map_value: return !map_ || memory(i, value, map_->value_size, false);
       case Arg::uninit_map_value: return !map_ || memory(i, value, map_->value_size, true);
       case Arg::mem: return sized(i, value, false, false);
       case Arg::mem_or_null: return sized(i, value, false, true);
-      case Arg::uninit_mem: return sized(i, value, true, false);
-      case Arg::uninit_mem_or_null: return sized(i, value, true, true);
-      case Arg::fixed_mem: return memory(i, value, target_.helper->fixed_size, false);
-      case Arg::fixed_uninit_mem: return memory(i, value, target_.helper->fixed_size, true);
+      case Arg::uninit_mem:
+      case Arg::inout_mem: return sized(i, value, true, false);
+      case Arg::uninit_mem_or_null:
+      case Arg::inout_mem_or_null: return sized(i, value, true, true);
+      case Arg::fixed_mem: return memory(i, value, uapi::fixed_size_of(*target_.helper, i), false);
+      case Arg::fixed_inout_mem:
+      case Arg::fixed_uninit_mem: return memory(i, value, uapi::fixed_size_of(*target_.helper, i), true);
       case Arg::size:
       case Arg::ringbuf_size: return is_size(i, value, 1);
       case Arg::size_or_zero: return is_size(i, value, 0);
+      case Arg::context_or_null:
+        if (value == 0) return true;
+        [[fallthrough]];
       case Arg::context:
         return value == reinterpret_cast<std::uint64_t>(ctx_.context) ||
                refuse_pointer(i, value, "must be the program's context");
       case Arg::spin_lock: return in_value(i, value, spin_lock_bytes);
       case Arg::timer: return in_value(i, value, timer_bytes);
       case Arg::kptr: return in_value(i, value, kptr_bytes);
-      case Arg::dynptr: return memory(i, value, dynptr_bytes, true);
+      case Arg::dynptr:
+      case Arg::uninit_dynptr: return memory(i, value, dynptr_bytes, true);
       case Arg::function: return is_function(i, value);
       case Arg::stack:
         return value == 0 || on_stack(value) ||
                refuse_pointer(i, value, "must point to the stack or be null");
       case Arg::const_str: return is_string(i, value);
+      case Arg::sock_or_null:
+      case Arg::btf_ptr_or_null:
+        if (value == 0) return true;
+        [[fallthrough]];
       case Arg::sock:
       case Arg::btf_ptr:
       case Arg::percpu_btf_ptr:
@@ -178,7 +206,11 @@ class Check {
   }
 
   bool refuse_pointer(unsigned i, std::uint64_t value, std::string_view need, std::uint64_t size = 1) {
-    refuse(i, FaultKind::argument, fmt::format("is {}, {}", describe(state_, ctx_, value, size), need));
+    // Small numbers are no pointers gone wrong.
+    std::string what = value == 0     ? "is a null pointer"
+                       : value < 4096 ? fmt::format("is {}", value)
+                                      : "points to " + describe(state_, ctx_, value, size);
+    refuse(i, FaultKind::argument, fmt::format("{}, {}", what, need));
     state_.fault.address = value;
     state_.fault.size = size;
     return false;
@@ -186,7 +218,7 @@ class Check {
 
   bool refuse(unsigned i, FaultKind kind, std::string_view why) {
     fail(state_, place_, kind,
-         fmt::format("{}: argument {} ({}) {}", target_.name, i + 1, noun(target_.helper->args[i]), why));
+         fmt::format("{}: argument {} ({}) {}", target_.name, i + 1, noun(args_[i]), why));
     return false;
   }
 
@@ -194,6 +226,7 @@ class Check {
   const RunContext& ctx_;
   Place place_;
   const image::CallTarget& target_;
+  std::array<Arg, 5> args_;  // as this program type sees them
   const std::uint64_t* r_;
   const MapDescriptor* map_ = nullptr;  // the map argument seen last
 };

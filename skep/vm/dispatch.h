@@ -35,43 +35,43 @@ struct Activation {
 // Every row of the table. A missing or unknown name does not compile.
 #define SKEP_VM_WIDTHS(X, name) X(name##32_imm) X(name##32_reg) X(name##64_imm) X(name##64_reg)
 #define SKEP_VM_BOTH(X, name) X(name##32) X(name##64)
-#define SKEP_VM_ROWS(X)                                                                                    \
-  SKEP_VM_WIDTHS(X, add)                                                                                   \
-  SKEP_VM_WIDTHS(X, sub)                                                                                   \
-  SKEP_VM_WIDTHS(X, mul)                                                                                   \
-  SKEP_VM_WIDTHS(X, div)                                                                                   \
-  SKEP_VM_WIDTHS(X, sdiv)                                                                                  \
-  SKEP_VM_WIDTHS(X, mod)                                                                                   \
-  SKEP_VM_WIDTHS(X, smod)                                                                                  \
-  SKEP_VM_WIDTHS(X, or)                                                                                    \
-  SKEP_VM_WIDTHS(X, and)                                                                                   \
-  SKEP_VM_WIDTHS(X, xor)                                                                                   \
-  SKEP_VM_WIDTHS(X, lsh)                                                                                   \
-  SKEP_VM_WIDTHS(X, rsh)                                                                                   \
-  SKEP_VM_WIDTHS(X, arsh)                                                                                  \
-  SKEP_VM_WIDTHS(X, mov)                                                                                   \
-  SKEP_VM_BOTH(X, neg)                                                                                     \
-  X(movsx8_32)                                                                                             \
-  X(movsx16_32)                                                                                            \
-  X(movsx8_64) X(movsx16_64) X(movsx32_64) X(addr_space_cast) X(le16) X(le32) X(le64) X(be16) X(be32)      \
-      X(be64) X(bswap16) X(bswap32) X(bswap64) X(ldxb) X(ldxh) X(ldxw) X(ldxdw) X(ldxsb) X(ldxsh) X(ldxsw) \
-          X(stb) X(sth) X(stw) X(stdw) X(stxb) X(stxh) X(stxw) X(stxdw) SKEP_VM_BOTH(X, atomic_add)        \
-              SKEP_VM_BOTH(X, atomic_or) SKEP_VM_BOTH(X, atomic_and) SKEP_VM_BOTH(X, atomic_xor)           \
-                  SKEP_VM_BOTH(X, atomic_fetch_add) SKEP_VM_BOTH(X, atomic_fetch_or) SKEP_VM_BOTH(         \
-                      X, atomic_fetch_and) SKEP_VM_BOTH(X, atomic_fetch_xor) SKEP_VM_BOTH(X, xchg)         \
-                      SKEP_VM_BOTH(X, cmpxchg) X(load_acquire8) X(load_acquire16) X(load_acquire32)        \
-                          X(load_acquire64) X(store_release8) X(store_release16) X(store_release32)        \
-                              X(store_release64) X(lddw) X(lddw_map_fd) X(lddw_map_value) X(lddw_btf_id)   \
-                                  X(lddw_func) X(lddw_map_idx) X(lddw_map_idx_value) X(ld_absb) X(ld_absh) \
-                                      X(ld_absw) X(ld_indb) X(ld_indh) X(ld_indw) X(ja) X(ja32)            \
-                                          SKEP_VM_WIDTHS(X, jeq) SKEP_VM_WIDTHS(X, jne)                    \
-                                              SKEP_VM_WIDTHS(X, jgt) SKEP_VM_WIDTHS(X, jge)                \
-                                                  SKEP_VM_WIDTHS(X, jlt) SKEP_VM_WIDTHS(X, jle)            \
-                                                      SKEP_VM_WIDTHS(X, jset) SKEP_VM_WIDTHS(X, jsgt)      \
-                                                          SKEP_VM_WIDTHS(X, jsge) SKEP_VM_WIDTHS(X, jslt)  \
-                                                              SKEP_VM_WIDTHS(X, jsle) X(call_helper)       \
-                                                                  X(call_local) X(call_kfunc) X(callx)     \
-                                                                      X(exit) X(may_goto) X(gotox)
+#define SKEP_VM_ROWS(X)                                                                                      \
+  SKEP_VM_WIDTHS(X, add)                                                                                     \
+  SKEP_VM_WIDTHS(X, sub)                                                                                     \
+  SKEP_VM_WIDTHS(X, mul)                                                                                     \
+  SKEP_VM_WIDTHS(X, div)                                                                                     \
+  SKEP_VM_WIDTHS(X, sdiv)                                                                                    \
+  SKEP_VM_WIDTHS(X, mod)                                                                                     \
+  SKEP_VM_WIDTHS(X, smod)                                                                                    \
+  SKEP_VM_WIDTHS(X, or)                                                                                      \
+  SKEP_VM_WIDTHS(X, and)                                                                                     \
+  SKEP_VM_WIDTHS(X, xor)                                                                                     \
+  SKEP_VM_WIDTHS(X, lsh)                                                                                     \
+  SKEP_VM_WIDTHS(X, rsh)                                                                                     \
+  SKEP_VM_WIDTHS(X, arsh)                                                                                    \
+  SKEP_VM_WIDTHS(X, mov)                                                                                     \
+  SKEP_VM_BOTH(X, neg)                                                                                       \
+  X(movsx8_32)                                                                                               \
+  X(movsx16_32)                                                                                              \
+  X(movsx8_64)                                                                                               \
+  X(movsx16_64)                                                                                              \
+  X(movsx32_64)                                                                                              \
+  X(addr_space_cast) X(le16) X(le32) X(le64) X(be16) X(be32) X(be64) X(bswap16) X(bswap32) X(bswap64)        \
+      X(ldxb) X(ldxh) X(ldxw) X(ldxdw) X(ldxsb) X(ldxsh) X(ldxsw) X(stb) X(sth) X(stw) X(stdw) X(stxb)       \
+          X(stxh) X(stxw) X(stxdw) SKEP_VM_BOTH(X, atomic_add) SKEP_VM_BOTH(X, atomic_or) SKEP_VM_BOTH(      \
+              X, atomic_and) SKEP_VM_BOTH(X, atomic_xor) SKEP_VM_BOTH(X, atomic_fetch_add)                   \
+              SKEP_VM_BOTH(X, atomic_fetch_or) SKEP_VM_BOTH(X, atomic_fetch_and) SKEP_VM_BOTH(               \
+                  X, atomic_fetch_xor) SKEP_VM_BOTH(X, xchg) SKEP_VM_BOTH(X, cmpxchg) X(load_acquire8)       \
+                  X(load_acquire16) X(load_acquire32) X(load_acquire64) X(store_release8) X(store_release16) \
+                      X(store_release32) X(store_release64) X(lddw) X(lddw_map_fd) X(lddw_map_value)         \
+                          X(lddw_btf_id) X(lddw_func) X(lddw_map_idx) X(lddw_map_idx_value) X(ld_absb)       \
+                              X(ld_absh) X(ld_absw) X(ld_indb) X(ld_indh) X(ld_indw) X(ja) X(ja32)           \
+                                  SKEP_VM_WIDTHS(X, jeq) SKEP_VM_WIDTHS(X, jne) SKEP_VM_WIDTHS(X, jgt)       \
+                                      SKEP_VM_WIDTHS(X, jge) SKEP_VM_WIDTHS(X, jlt) SKEP_VM_WIDTHS(X, jle)   \
+                                          SKEP_VM_WIDTHS(X, jset) SKEP_VM_WIDTHS(X, jsgt)                    \
+                                              SKEP_VM_WIDTHS(X, jsge) SKEP_VM_WIDTHS(X, jslt)                \
+                                                  SKEP_VM_WIDTHS(X, jsle) X(call_helper) X(call_local)       \
+                                                      X(call_kfunc) X(callx) X(exit) X(may_goto) X(gotox)
 
 inline constexpr isa::OpId listed_rows[] = {
 #define SKEP_VM_ID(name) isa::op(#name),
@@ -164,9 +164,14 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
     if (hint < region_count) {
       const image::Region& region = regions[hint];
       std::uint64_t at = address - region.base;
-      if (at < region.size && region.size - at >= bytes && region.stride == 0 &&
-          region.kind != image::RegionKind::context && (!write || region.writable))
-        return true;
+      if (at < region.size && region.kind != image::RegionKind::context && (!write || region.writable)) {
+        std::uint64_t end = region.size;
+        if (region.stride) {
+          end = region.cell;
+          if (at >= end) at %= region.stride;
+        }
+        if (at < end && end - at >= bytes) return true;
+      }
     }
     return find_access(state, ctx, Place{image, inst}, address, bytes, write);
   };
@@ -639,14 +644,13 @@ misaligned:
   fail_misaligned(state, ctx, Place{image, INDEX}, bad_address, bad_bytes);
   goto failed;
 bad_gotox:
-  fail_target(state, ctx, Place{image, INDEX}, bad_address, "an instruction of this program");
+  fail_target(state, Place{image, INDEX}, "the target", bad_address, "an instruction of this program");
   goto failed;
 bad_callx:
-  fail_target(state, ctx, Place{image, INDEX}, bad_address, "a function of this program");
+  fail_target(state, Place{image, INDEX}, "the target", bad_address, "a function of this program");
   goto failed;
 not_context:
-  fail_target(state, ctx, Place{image, INDEX}, r[6],
-              "the program's context, which LD_ABS and LD_IND expect in r6");
+  fail_target(state, Place{image, INDEX}, "r6", r[6], "the program's context");
   goto failed;
 too_deep:
   fail_depth(state, Place{image, INDEX});
@@ -692,7 +696,7 @@ std::uint64_t call_back(image::RunContext* ctx, image::FunctionValue function, s
   Place place{image, call_site};
   const image::Function* callee = find_function(*image, function);
   if (!callee) {
-    fail_target(state, *ctx, place, function, "a function of this program");
+    fail_target(state, place, "the callback", function, "a function of this program");
     return 1;
   }
   if (state.depth + 1 >= max_frames) {
@@ -728,7 +732,7 @@ bool run_probed(Machine& machine, const image::Image& image, image::RunContext& 
   const image::Function* callee = find_function(image, function);
   bool done = false;
   if (!callee) {
-    fail_target(state, ctx, Place{&image, 0}, function, "a function of this program");
+    fail_target(state, Place{&image, 0}, "the entry", function, "a function of this program");
   } else {
     const image::Inst* start = image.insts.data() + callee->first;
     for (unsigned i = 0; i < arguments.size(); i++) registers.r[i + 1] = i < given ? arguments[i] : poison;

@@ -82,8 +82,8 @@ void fail(State& state, Place place, FaultKind kind, std::string detail) {
 void fail_misaligned(State& state, const image::RunContext& ctx, Place place, std::uint64_t address,
                      std::uint32_t count) {
   fail(state, place, FaultKind::memory,
-       fmt::format("atomic access to {} bytes at {}, which is not aligned to {}", count,
-                   describe(state, ctx, address, count), count));
+       fmt::format("atomic access to {} bytes at {} is not aligned", count,
+                   describe(state, ctx, address, count)));
   state.fault.address = address;
   state.fault.size = count;
 }
@@ -92,10 +92,10 @@ void fail_register(State& state, Place place, unsigned reg) {
   fail(state, place, FaultKind::unreadable, fmt::format("r{} holds no value", reg));
 }
 
-void fail_target(State& state, const image::RunContext& ctx, Place place, std::uint64_t address,
+void fail_target(State& state, Place place, std::string_view what, std::uint64_t value,
                  std::string_view must_be) {
-  fail(state, place, FaultKind::call, fmt::format("{} is not {}", describe(state, ctx, address, 1), must_be));
-  state.fault.address = address;
+  fail(state, place, FaultKind::call, fmt::format("{} is {:#x}, must be {}", what, value, must_be));
+  state.fault.address = value;
 }
 
 void fail_depth(State& state, Place place) {

@@ -64,11 +64,16 @@ std::uint64_t distance(const Region& region, std::uint64_t address) {
   return at < region.size ? 0 : at - region.size + 1;
 }
 
+// "packet end + 4"; without a distance of 0.
+std::string offset_from(std::string_view what, char sign, std::uint64_t distance) {
+  return distance == 0 ? std::string(what) : fmt::format("{} {} {}", what, sign, distance);
+}
+
 std::string place_in_cells(const Region& region, std::string_view what, std::uint64_t at,
                            std::uint64_t count) {
   std::uint64_t cell = at / region.stride, byte = at % region.stride;
   if (byte >= region.cell)
-    return fmt::format("{} bytes behind the end of value {} of {}", byte - region.cell, cell, what);
+    return offset_from(fmt::format("the end of value {} of {}", cell, what), '+', byte - region.cell);
   if (count > region.cell - byte)
     return fmt::format("byte {} of value {} of {}, crossing its {}-byte cell", byte, cell, what, region.cell);
   return fmt::format("byte {} of value {} of {}", byte, cell, what);
@@ -77,29 +82,39 @@ std::string place_in_cells(const Region& region, std::string_view what, std::uin
 // "packet end + 4", "packet start - 2", "packet end - 1" for what begins inside and leaves.
 std::string place_by_ends(const Region& region, std::string_view what, std::uint64_t address,
                           std::uint64_t count) {
-  if (address < region.base) return fmt::format("{} start - {}", what, region.base - address);
+  if (address < region.base) return offset_from(fmt::format("{} start", what), '-', region.base - address);
   std::uint64_t end = region.base + region.size;
-  if (address >= end) return fmt::format("{} end + {}", what, address - end);
-  if (count > end - address) return fmt::format("{} end - {}", what, end - address);
-  return fmt::format("{} + {}", what, address - region.base);
+  if (address >= end) return offset_from(fmt::format("{} end", what), '+', address - end);
+  if (count > end - address) return offset_from(fmt::format("{} end", what), '-', end - address);
+  return offset_from(what, '+', address - region.base);
 }
 
-std::string place_in_sized(const Region& region, std::string_view what, std::uint64_t address) {
-  if (address < region.base) return fmt::format("{} - {}", what, region.base - address);
-  return fmt::format("{} + {}, which has {} bytes", what, address - region.base, region.size);
+std::string place_in_sized(const Region& region, std::string_view what, std::uint64_t address,
+                           std::uint64_t count) {
+  if (address < region.base) return offset_from(what, '-', region.base - address);
+  std::uint64_t at = address - region.base;
+  std::string place = offset_from(what, '+', at);
+  if (at >= region.size || count > region.size - at)
+    place += fmt::format(", which has {} bytes", region.size);
+  return place;
 }
 
-std::string place_on_stack(const State& state, std::uint64_t address) {
+std::string place_on_stack(const State& state, std::uint64_t address, std::uint64_t count) {
   // Told from the frame whose r10 is nearest above, at most a gap away.
   for (unsigned frame = state.depth + 1; frame-- > 0;) {
     std::uint64_t fp = state.frame_pointer(frame);
     bool own = frame == state.depth;
+    std::string_view base = own ? "r10" : "the caller's r10";
     if (address >= fp && (address - fp < stack_gap || frame == 0))
-      return fmt::format("{} + {}, above the stack of {}", own ? "r10" : "the caller's r10", address - fp,
-                         own ? "this frame" : "its frame");
-    if (address < fp && (address >= fp - stack_bytes || own))
-      return fmt::format("{} - {}, the stack has {} bytes", own ? "r10" : "the caller's r10", fp - address,
-                         stack_bytes);
+      return offset_from(base, '+', address - fp) + ", above the stack";
+    if (address < fp && (address >= fp - stack_bytes || own)) {
+      std::string place = offset_from(base, '-', fp - address);
+      if (address < fp - stack_bytes)
+        place += fmt::format(", below the {} bytes of stack", stack_bytes);
+      else if (count > fp - address)
+        place += ", crossing the end of the stack";
+      return place;
+    }
   }
   return "the stack of another frame";
 }
@@ -141,7 +156,7 @@ bool find_access(State& state, const RunContext& ctx, Place place, std::uint64_t
 
 std::string describe(const State& state, const RunContext& ctx, std::uint64_t address, std::uint64_t count) {
   if (address == 0) return "null pointer";
-  if (address < near_bytes) return fmt::format("null pointer + {}", address);
+  if (address < near_bytes) return offset_from("null pointer", '+', address);
   if (address == poison) return "a register that holds no value";
 
   Region nearest = stack_region(state);
@@ -157,13 +172,13 @@ std::string describe(const State& state, const RunContext& ctx, std::uint64_t ad
   consider(context_region(ctx));
   if (ctx.regions)
     for (const Region& region : ctx.regions->all()) consider(region);
-  if (best > near_bytes) return fmt::format("{:#x}, no memory of this program", address);
+  if (best > near_bytes) return fmt::format("{:#x}, which is no memory of this program", address);
 
   switch (nearest.kind) {
-    case RegionKind::stack: return place_on_stack(state, address);
-    case RegionKind::context: return place_in_sized(nearest, "context", address);
+    case RegionKind::stack: return place_on_stack(state, address, count);
+    case RegionKind::context: return place_in_sized(nearest, "context", address, count);
     case RegionKind::packet: return place_by_ends(nearest, "packet", address, count);
-    case RegionKind::ringbuf_record: return place_in_sized(nearest, "ring buffer record", address);
+    case RegionKind::ringbuf_record: return place_in_sized(nearest, "ring buffer record", address, count);
     case RegionKind::map_value:
     case RegionKind::memory: {
       std::string what = nearest.kind == RegionKind::map_value ? fmt::format("map '{}'", nearest.name)

@@ -93,8 +93,8 @@ void fail_access(State& state, const image::RunContext& ctx, Place place, std::u
 void fail_misaligned(State& state, const image::RunContext& ctx, Place place, std::uint64_t address,
                      std::uint32_t count);
 void fail_register(State& state, Place place, unsigned reg);
-// `address` is not what it must be: "a function of this program".
-void fail_target(State& state, const image::RunContext& ctx, Place place, std::uint64_t address,
+// A place to go to is not what it must be: "r3 is 0x0, must be a function of this program".
+void fail_target(State& state, Place place, std::string_view what, std::uint64_t value,
                  std::string_view must_be);
 void fail_depth(State& state, Place place);
 void fail_budget(State& state, Place place);

@@ -88,12 +88,10 @@ TEST(Ext, records_of_one_object) {
     EXPECT_EQ(btf->name(ext->funcs[0].records.at(0).type_id), "walk");
     const auto& lines = ext->lines.at(0).records;
     EXPECT_EQ(btf->string(lines.at(0).file_name_off), "./core.c");
-    EXPECT_EQ(std::ranges::count_if(lines,
-                                    [&](const LineInfo& info) {
-                                      return info.line() == 42 &&
-                                             btf->string(info.line_off).find("int walk(") == 0;
-                                    }),
-              1);
+    EXPECT_TRUE(std::ranges::any_of(lines, [&](const LineInfo& info) {
+      std::string_view text = btf->string(info.line_off);
+      return info.line() == 43 && text.find("get_current_task()") != text.npos;
+    }));
     const auto& relocations = ext->relocations.at(0).records;
     std::set<CoreRelo> kinds;
     for (const CoreRelocation& each : relocations) kinds.insert(each.kind);
@@ -161,7 +159,7 @@ void use(const Btf& btf, Bytes bytes) {
     (void)btf.find(btf.name(id));
     (void)print_value(btf, id, bytes, text);
   }
-  ASSERT_FALSE(text.empty());
+  ASSERT_EQ(text.empty(), btf.type_count() == 1);
 }
 
 TEST(Hostile, btf_cut_everywhere) {
