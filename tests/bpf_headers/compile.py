@@ -42,6 +42,7 @@ def jobs():
             if program == "tracing" and version == "v1" and compiler < "clang-19":
                 continue
             yield f"{program} {version}", ["--target=bpfel", "-O2", f"-mcpu={version}", "-D__TARGET_ARCH_x86"], program, None
+    yield "C++", ["--target=bpfel", "-O2", "-xc++", "-std=gnu++20", "-fno-exceptions", "-fno-rtti"], "cplusplus", None
     for program in ("packet", "tracing"):
         yield f"{program} big-endian", ["--target=bpfeb", "-O2", "-D__TARGET_ARCH_x86"], program, None
     for arch in ARCHITECTURES:
