@@ -77,7 +77,7 @@ enum bpf_enum_value_kind {
 	__builtin_preserve_enum_value(*(__typeof__(enum_type) *)enum_value, BPF_ENUMVAL_VALUE)
 
 /* A pointer that the verifier lets programs read through as the given kernel type (6.2). */
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+___bpf_extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #define bpf_core_cast(ptr, type) \
 	((__typeof__(type) *)bpf_rdonly_cast((ptr), bpf_core_type_id_kernel(type)))
 
@@ -159,11 +159,13 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #define ___bpf_steps(ptr_read, s, ...) \
 	___bpf_apply(___bpf_steps, ___bpf_narg(__VA_ARGS__))(ptr_read, s, __VA_ARGS__)
 
+/* The source has a variable of its own, because it may be such a chain itself and clang nests none in an address. */
 #define ___bpf_read_chain(ptr_read, read, dst, src, ...)                                           \
 	({                                                                                         \
+		__typeof__((src) + 0) ___from = (src);                                             \
 		const void *___at __attribute__((unused));                                         \
-		___bpf_steps(ptr_read, src, __VA_ARGS__)                                           \
-		read((void *)(dst), sizeof(*(dst)), &___bpf_last(src, __VA_ARGS__));               \
+		___bpf_steps(ptr_read, ___from, __VA_ARGS__)                                       \
+		read((void *)(dst), sizeof(*(dst)), &___bpf_last(___from, __VA_ARGS__));           \
 	})
 
 /* Into *dst, as many bytes as it has; the value is what the last read returned. */

@@ -45,6 +45,13 @@
 #define __kconfig __attribute__((section(".kconfig")))
 #define __ksym __attribute__((section(".ksyms")))
 
+/* Kernel symbols are not mangled. */
+#ifdef __cplusplus
+#define ___bpf_extern extern "C"
+#else
+#define ___bpf_extern extern
+#endif
+
 /* Type and declaration tags reach the verifier through BTF; compilers before clang 14 have none. */
 #if defined(__has_attribute) && __has_attribute(btf_type_tag)
 #define ___bpf_type_tag(tag) __attribute__((btf_type_tag(tag)))
@@ -98,7 +105,11 @@ enum libbpf_tristate {
 /* ---- small things that vmlinux.h does not bring --------------------------------------------------------- */
 
 #ifndef NULL
+#ifdef __cplusplus
+#define NULL __null
+#else
 #define NULL ((void *)0)
+#endif
 #endif
 
 #ifndef KERNEL_VERSION
@@ -131,7 +142,10 @@ enum libbpf_tristate {
 #define __bpf_unreachable() __builtin_trap()
 #endif
 
-/* Whether the kernel has the symbol. Only a weak extern can answer no; GCC cannot tell which one is. */
+/*
+ * Whether the kernel has the kfunc, or the variable whose address is given. Only a weak extern can answer no; GCC
+ * cannot tell which one is.
+ */
 #ifdef __clang__
 #define bpf_ksym_exists(sym)                                                               \
 	({                                                                                 \
@@ -232,8 +246,8 @@ enum libbpf_tristate {
  * Into one of the program's streams: 1 is BPF_STDOUT, 2 is BPF_STDERR. 6.18 has the kfunc with the suffix and a
  * last argument that the verifier fills; later kernels have the plain one.
  */
-extern int bpf_stream_vprintk(int stream_id, const char *fmt__str, const void *args, __u32 len__sz) __weak __ksym;
-extern int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const void *args, __u32 len__sz,
+___bpf_extern int bpf_stream_vprintk(int stream_id, const char *fmt__str, const void *args, __u32 len__sz) __weak __ksym;
+___bpf_extern int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const void *args, __u32 len__sz,
 				   void *aux__prog) __weak __ksym;
 
 #define bpf_stream_printk(stream_id, fmt, ...)                                                     \
@@ -250,9 +264,9 @@ extern int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const vo
 /* ---- open-coded iterators (6.4) ------------------------------------------------------------------------- */
 
 struct bpf_iter_num;
-extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __weak __ksym;
-extern int *bpf_iter_num_next(struct bpf_iter_num *it) __weak __ksym;
-extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __weak __ksym;
+___bpf_extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __weak __ksym;
+___bpf_extern int *bpf_iter_num_next(struct bpf_iter_num *it) __weak __ksym;
+___bpf_extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __weak __ksym;
 
 /*
  * One iterator of the kind, alive for one loop and destroyed however the loop is left. The first clause of a `for`

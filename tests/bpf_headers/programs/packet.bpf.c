@@ -48,6 +48,7 @@ struct {
 extern unsigned int CONFIG_HZ __kconfig __weak;
 extern enum libbpf_tristate CONFIG_BPF_SYSCALL __kconfig __weak;
 extern const int bpf_prog_active __ksym __weak;
+extern int bpf_not_everywhere(struct xdp_md *ctx) __ksym __weak;
 
 static const __be16 types[] = {bpf_htons(ETH_P_IP), __bpf_constant_htons(ETH_P_IPV6)};
 
@@ -100,7 +101,7 @@ int packet(struct xdp_md *ctx)
 	long written = bpf_printk("four %d %d %d %p", 1, 2, 3, ctx);
 	if (written < 0 && &bpf_prog_active && CONFIG_HZ && CONFIG_BPF_SYSCALL == TRI_YES)
 		return global_function(ctx, NULL);
-	if (bpf_ksym_exists(bpf_prog_active) && classify(eth))
+	if (bpf_ksym_exists(bpf_not_everywhere) && bpf_not_everywhere(ctx) && classify(eth))
 		bpf_tail_call_static(ctx, &calls, 1);
 	bpf_tail_call(ctx, &calls, 0);
 	return XDP_PASS;

@@ -131,6 +131,7 @@ int core(unsigned long long *ctx)
 	sum += BPF_CORE_READ(task, pid);
 	sum += BPF_CORE_READ(task, mm, exe_file, f_inode, i_flags);
 	sum += BPF_CORE_READ(task, real_parent, nested.files[2]);
+	sum += BPF_CORE_READ(BPF_CORE_READ(task, real_parent), mm, exe_file) != NULL;
 	sum += BPF_CORE_READ_USER(task, real_parent, pid);
 	sum += BPF_PROBE_READ(task, real_parent, real_parent, pid);
 	sum += BPF_PROBE_READ_USER(task, real_parent, pid);

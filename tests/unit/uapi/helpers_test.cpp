@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -91,6 +92,23 @@ TEST(Helpers, sizes_of_fixed_memory) {
   const Helper* v4 = find_helper("tcp_raw_check_syncookie_ipv4");
   EXPECT_EQ(fixed_size_of(*v4, 0), 20u);
   EXPECT_EQ(fixed_size_of(*v4, 1), 20u);
+}
+
+// What the kernel checks and what the prototype declares are two sources; they agree but for two helpers,
+// whose last arguments the kernel takes unchecked.
+TEST(Helpers, as_many_arguments_as_the_prototype_declares) {
+  for (const Helper& helper : helpers()) {
+    std::string_view declared = helper.prototype.substr(helper.prototype.find('('));
+    const auto commas = std::count(declared.begin(), declared.end(), ',');
+    const auto want = declared == "(void)" ? 0 : commas + 1;
+    const auto have = static_cast<std::ptrdiff_t>(helper.args.size()) -
+                      std::count(helper.args.begin(), helper.args.end(), Arg::none);
+    if (helper.name == "trace_printk" || helper.name == "get_branch_snapshot") {
+      EXPECT_EQ(have + 1, want) << helper.name;
+    } else {
+      EXPECT_EQ(have, want) << helper.name;
+    }
+  }
 }
 
 TEST(HelperDefs, checked_in_header_is_what_the_table_prints) {
