@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "skep/base/check.h"
 #include "skep/net/checksum.h"
 #include "skep/net/headers.h"
 
@@ -51,19 +52,19 @@ namespace {
 
 constexpr std::uint64_t first_time_ns = 1'735'689'600ull * 1'000'000'000;  // 2025-01-01
 constexpr std::uint32_t flow_count = 2048;
-constexpr std::uint32_t mss = 1448;
+constexpr std::uint32_t mss = 1428;  // 1500 less IPv6, TCP and its time stamps
 
 enum class Kind : std::uint8_t { web, bulk, dns, udp, icmp, arp };
-// Shares of the steps; packet mix and mean size follow from them.
+// Shares of the packets; their mean size follows from them.
 struct KindRow {
   Kind kind;
-  std::uint32_t flows_percent;
+  std::uint32_t percent;
 };
-constexpr KindRow kinds[] = {{Kind::web, 33}, {Kind::bulk, 28}, {Kind::dns, 19},
+constexpr KindRow kinds[] = {{Kind::web, 31}, {Kind::bulk, 30}, {Kind::dns, 19},
                              {Kind::udp, 16}, {Kind::icmp, 3},  {Kind::arp, 1}};
 consteval std::uint32_t percents() {
   std::uint32_t sum = 0;
-  for (const KindRow& row : kinds) sum += row.flows_percent;
+  for (const KindRow& row : kinds) sum += row.percent;
   return sum;
 }
 static_assert(percents() == 100);
@@ -90,6 +91,7 @@ struct TrafficGenerator::State {
   explicit State(std::uint64_t seed) : random(seed), flows(flow_count) {
     frame.reserve(2048);
     for (Flow& flow : flows) {
+      flow.kind = draw_kind();  // and its successors': else the long-lived kinds would crowd out the others
       begin(flow);
       flow.step = random.below(flow.steps);  // a capture begins in the middle of most conversations
     }
@@ -102,6 +104,7 @@ struct TrafficGenerator::State {
   std::uint64_t time_ns = first_time_ns;
   std::uint64_t number = 0;
 
+  Kind draw_kind();
   void begin(Flow& flow);
   void step(Flow& flow);
   void tcp(Flow& flow);
@@ -124,13 +127,17 @@ struct TrafficGenerator::State {
   void tcp_segment(Flow& flow, bool up, std::uint8_t flags);
 };
 
-void TrafficGenerator::State::begin(Flow& flow) {
+Kind TrafficGenerator::State::draw_kind() {
   std::uint32_t draw = random.below(100);
   for (const KindRow& row : kinds) {
-    flow.kind = row.kind;
-    if (draw < row.flows_percent) break;
-    draw -= row.flows_percent;
+    if (draw < row.percent) return row.kind;
+    draw -= row.percent;
   }
+  check(false, "the shares sum to 100");
+  return Kind::arp;
+}
+
+void TrafficGenerator::State::begin(Flow& flow) {
   flow.ipv6 = random.percent(10) && flow.kind != Kind::arp;
   flow.vlan = random.percent(9) ? static_cast<std::uint16_t>(random.between(10, 14)) : std::uint16_t{0};
   flow.ttl = random.percent(50) ? 64 : 128;
@@ -253,7 +260,7 @@ void TrafficGenerator::State::web_payload(bool request) {
     return;
   }
   text("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n");
-  std::size_t size = random.between(200, mss - 100);
+  std::size_t size = random.between(400, mss - 100);
   while (payload.size() < size) text("<p>the quick brown fox jumps over the lazy dog</p>\n");
 }
 
@@ -268,13 +275,13 @@ void TrafficGenerator::State::tcp(Flow& flow) {
   if (left == 2) return tcp_segment(flow, false, fin | tcp_flag::ack);
   if (left == 1) return tcp_segment(flow, true, tcp_flag::ack);
   if (flow.kind == Kind::web) {
-    bool request = flow.step % 3 == 0;
-    if (flow.step % 3 == 2) return tcp_segment(flow, true, tcp_flag::ack);
+    bool request = flow.step % 4 == 0;
+    if (flow.step % 4 == 3) return tcp_segment(flow, true, tcp_flag::ack);
     web_payload(request);
     return tcp_segment(flow, request, psh | tcp_flag::ack);
   }
-  if (flow.step % 3 == 2) return tcp_segment(flow, true, tcp_flag::ack);
-  payload.resize(random.percent(85) ? mss : random.between(1, mss));
+  if (flow.step % 5 == 4) return tcp_segment(flow, true, tcp_flag::ack);
+  payload.resize(random.percent(95) ? mss : random.between(1, mss));
   random.fill(payload);
   tcp_segment(flow, false, tcp_flag::ack);
 }
@@ -350,7 +357,7 @@ void TrafficGenerator::State::step(Flow& flow) {
     case Kind::bulk: tcp(flow); break;
     case Kind::dns: dns(flow); break;
     case Kind::udp:
-      payload.resize(random.between(40, 1200));
+      payload.resize(random.between(300, 1400));
       random.fill(payload);
       udp(flow, flow.step % 2 == 0);
       break;

@@ -230,7 +230,8 @@ bool decode_udp(Walk& walk) {
   auto header = walk.header<UdpHeader>();
   if (header.length != 0) {  // 0: a jumbogram, or offload
     if (header.length < sizeof header) return walk.malformed();
-    walk.limit(header.length);
+    // The first fragment has the length of the whole datagram.
+    if (!walk.parsed.fragment) walk.limit(header.length);
   }
   return walk.then(sizeof header, Space::udp_port, header.destination);
 }
