@@ -4,7 +4,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "images.h"
+#include "runs.h"
 
 namespace skep::vm::testing {
 namespace {
