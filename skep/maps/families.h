@@ -23,8 +23,9 @@ Failure invalid(const Definition& d, fmt::format_string<Args...> format, Args&&.
       Error{EINVAL, fmt::format("map '{}': {}", d.name, fmt::format(format, std::forward<Args>(args)...))});
 }
 
-// The checks that most families share: max_entries, map_flags within `allowed`, access flags that do not
-// contradict each other.
+// map_flags within `allowed`, access flags that do not contradict each other.
+Result<void> check_flags(const Definition& d, std::uint32_t allowed);
+// The checks that most families share: max_entries and check_flags().
 Result<void> check_common(const Definition& d, std::uint32_t allowed);
 
 inline constexpr std::uint32_t access_flags =

@@ -463,14 +463,16 @@ class HashMap final : public Map {
 Made create_hash(const Definition& d) {
   bool percpu = d.type == MapType::percpu_hash || d.type == MapType::lru_percpu_hash;
   bool lru = d.type == MapType::lru_hash || d.type == MapType::lru_percpu_hash;
-  TRY(check_common(d, map_flag::no_prealloc | map_flag::no_common_lru | map_flag::numa_node | access_flags |
-                          map_flag::zero_seed));
+  constexpr std::uint32_t allowed = map_flag::no_prealloc | map_flag::no_common_lru | map_flag::numa_node |
+                                    access_flags | map_flag::zero_seed;
+  TRY(check_flags(d, allowed));
   if (!lru && (d.flags & map_flag::no_common_lru))
     return invalid(d, "BPF_F_NO_COMMON_LRU is for LRU maps only");
   if (lru && (d.flags & map_flag::no_prealloc))
     return fail(static_cast<int>(-not_supported), "map '{}': an LRU map is always preallocated", d.name);
   if ((d.flags & map_flag::numa_node) && (percpu || (d.flags & map_flag::no_common_lru)))
     return invalid(d, "BPF_F_NUMA_NODE does not go with a per-CPU map");
+  TRY(check_common(d, allowed));
   if (d.key_size == 0) return invalid(d, "key_size is 0, must be at least 1");
   if (d.value_size == 0) return invalid(d, "value_size is 0, must be at least 1");
   if (std::uint64_t{d.key_size} + d.value_size >= kmalloc_limit - 64)

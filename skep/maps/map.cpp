@@ -39,6 +39,10 @@ long Map::freeze() {
 
 Result<void> check_common(const Definition& d, std::uint32_t allowed) {
   if (d.max_entries == 0) return invalid(d, "max_entries is 0, must be at least 1");
+  return check_flags(d, allowed);
+}
+
+Result<void> check_flags(const Definition& d, std::uint32_t allowed) {
   if (d.flags & ~allowed)
     return invalid(d, "map_flags {:#x} are not allowed for its type", d.flags & ~allowed);
   if ((d.flags & map_flag::rdonly) && (d.flags & map_flag::wronly))

@@ -103,8 +103,6 @@ std::int32_t find_spin_lock(const BtfObject& btf, std::uint32_t type_id) {
 
 long map_create(Call& call) {
   const auto& attr = call.attr<MapCreateAttr>();
-  if (!valid_name(attr.map_name))
-    return refuse(EINVAL, "BPF_MAP_CREATE: map_name must be letters, digits, '_' and '.', ended by a NUL");
   if (attr.btf_vmlinux_value_type_id || (attr.btf_key_type_id && !attr.btf_value_type_id))
     return refuse(EINVAL, "map '{}': BTF type ids {} and {} do not go together", attr.map_name,
                   attr.btf_key_type_id, attr.btf_value_type_id);
@@ -115,8 +113,6 @@ long map_create(Call& call) {
     return refuse(EINVAL, "map '{}': exclusive maps are not available in this runtime", attr.map_name);
   if (attr.map_ifindex)
     return refuse(EINVAL, "map '{}': offloading to a device is not available in this runtime", attr.map_name);
-  if (attr.map_flags & maps::map_flag::token_fd)
-    return refuse(EINVAL, "map '{}': tokens are not available in this runtime", attr.map_name);
 
   auto object = std::make_shared<MapObject>();
   maps::Definition d;
@@ -124,10 +120,10 @@ long map_create(Call& call) {
   d.key_size = attr.key_size;
   d.value_size = attr.value_size;
   d.max_entries = attr.max_entries;
-  d.flags = attr.map_flags;
+  d.flags = attr.map_flags & ~maps::map_flag::token_fd;
   d.numa_node = attr.numa_node;
   d.extra = attr.map_extra;
-  d.name = attr.map_name;
+  d.name.assign(attr.map_name, strnlen(attr.map_name, sizeof attr.map_name - 1));
   d.cpus = call.state.cpu_count;
   d.bell = &call.state.bell;
   if (attr.btf_key_type_id || attr.btf_value_type_id) {
@@ -163,6 +159,11 @@ long map_create(Call& call) {
                                                          call.state.own_inputs->prandom();
   Result<std::shared_ptr<Map>> made = maps::create(d);
   if (!made) return refuse(std::move(made.error()));
+  // In the kernel's order: a wrong name is noticed after the sizes.
+  if (attr.map_flags & maps::map_flag::token_fd)
+    return refuse(EINVAL, "map '{}': tokens are not available in this runtime", attr.map_name);
+  if (!valid_name(attr.map_name))
+    return refuse(EINVAL, "BPF_MAP_CREATE: map_name must be letters, digits, '_' and '.', ended by a NUL");
   object->map = std::move(*made);
   call.state.maps.add(object);
   File file{object, !(d.flags & maps::map_flag::wronly), !(d.flags & maps::map_flag::rdonly)};
