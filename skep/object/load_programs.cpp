@@ -174,14 +174,15 @@ Result<void> Loader::load_program(Program& program) {
   }
   TRY(relocate(spec));
 
-  uapi::ProgLoad load{.type = spec.type,
-                      .expected_attach_type = spec.attach_type,
-                      .name = spec.name,
-                      .license = spec.license,
-                      .kern_version = spec_.version != 0 ? spec_.version : sys_.kernel_version().code(),
-                      .flags = spec.flags,
-                      .log_level = options_.log_level,
-                      .log_size = options_.log_size};
+  uapi::ProgLoad load;
+  load.type = spec.type;
+  load.expected_attach_type = spec.attach_type;
+  load.name = spec.name;
+  load.license = spec.license;
+  load.kern_version = spec_.version != 0 ? spec_.version : sys_.kernel_version().code();
+  load.flags = spec.flags;
+  load.log_level = options_.log_level;
+  load.log_size = options_.log_size;
   load.insns =
       Bytes(reinterpret_cast<const std::uint8_t*>(spec.insns.data()), spec.insns.size() * sizeof(Insn));
   if (spec.sleepable) load.flags |= uapi::load_sleepable;
