@@ -153,6 +153,7 @@ TEST(Ext, larger_records_are_read_and_wrong_ones_refused) {
 // Everything that can be asked of a Btf that was accepted.
 void use(const Btf& btf, Bytes bytes) {
   std::string text = print_types(btf);
+  (void)print_c(btf);
   for (TypeId id = 0; id < btf.type_count(); id++) {
     (void)btf.size_of(id);
     (void)btf.align_of(id);
