@@ -22,6 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!btf) return 0;
   (void)btf::BtfExt::parse(ext, *btf);
   (void)btf::print_types(*btf);
+  (void)btf::print_c(*btf);
   std::string text;
   for (btf::TypeId id = 0; id < btf->type_count(); id++) {
     (void)btf->size_of(id);

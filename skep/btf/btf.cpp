@@ -287,7 +287,8 @@ class Alignment {
     for (Member member : type.members()) {
       std::uint32_t mine = TRY(of(member.type, depth + 1));
       align = std::max(align, mine);
-      if (member.bits == 0 && member.bit_offset % (8 * mine) != 0) packed = true;
+      std::uint32_t unit = 8 * mine, within = member.bit_offset % unit;
+      if (member.bits == 0 ? within != 0 : within + member.bits > unit) packed = true;
     }
     if (packed || type.size() % align != 0) align = 1;
     known_.emplace(type.id, align);

@@ -26,7 +26,7 @@ struct LineInfo {
   std::uint32_t file_name_off = 0, line_off = 0;  // strings of the Btf; in range
   std::uint32_t line_col = 0;
   std::uint32_t slot() const { return insn_off / 8; }
-  std::uint32_t line() const { return line_col >> 10; }      // from 1
+  std::uint32_t line() const { return line_col >> 10; }      // from 1; 0: code of the compiler's own
   std::uint32_t column() const { return line_col & 0x3ff; }  // from 1; 0: unknown
 };
 // BPF_CORE_*: what a CO-RE record asks of the target's types.

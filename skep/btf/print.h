@@ -22,12 +22,14 @@ void print_type(const Btf& btf, TypeId id, base::JsonWriter& json);
 std::string print_types(const Btf& btf);
 
 // A C declaration of `name` with that type ("char name[16]", "int (*name)(void)"); the type alone when `name`
-// is empty. Composite and enum types appear by tag; anonymous ones are written out.
-std::string declare(const Btf& btf, TypeId id, std::string_view name);
+// is empty. Named structs, unions and enums appear by tag, anonymous ones are written out. EINVAL for types
+// that C cannot write down: loops, nesting deeper than 64.
+Result<std::string> declare(const Btf& btf, TypeId id, std::string_view name);
 
-// All types as compilable C, each after what it needs, forward declarations where pointers need them. Layout
-// is kept: padding, packed and aligned where the compiler would lay out differently. EINVAL where no C can
-// say it (a struct that contains itself).
+// All types as compilable C (clang, gcc), each after what it needs, forward declarations where pointers need
+// them. Layout is kept: bitfields, explicit padding, packed where the compiler would lay out differently.
+// Types of one name get ___2, ___3 …; type tags and functions are left out. EINVAL where no C can say it (a
+// struct that contains itself) and for hostile types whose text would grow without bound.
 Result<std::string> print_c(const Btf& btf);
 
 }  // namespace skep::btf

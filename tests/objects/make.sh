@@ -9,15 +9,18 @@ clang_object() { # version cpu order(el|eb) source output [flags]
   version=$1 cpu=$2 order=$3 source=$4 output=$5
   shift 5
   # shellcheck disable=SC2086
-  "clang-$version" -O2 -g -target "bpf$order" -mcpu="$cpu" -fdebug-compilation-dir=. -fdebug-prefix-map="$PWD=." \
+  "clang-$version" -O2 -g -target "bpf$order" -mcpu="$cpu" -fdebug-prefix-map="$PWD=." \
     $include -Wall -Wno-unused -Wno-missing-declarations "$@" -c "$source" -o "$output"
   case $output in *dwarf*) ;; *) llvm-strip-19 -g "$output" ;; esac
 }
 gcc_object() { # order(little|big) source output [flags]
   order=$1 source=$2 output=$3
   shift 3
+  # From standard input and /: the source's absolute path would go into .BTF.
+  here=$PWD
   # shellcheck disable=SC2086
-  bpf-gcc -O2 -gbtf -m"$order"-endian -fdebug-prefix-map="$PWD=." -idirafter /usr/include $include "$@" -c "$source" -o "$output"
+  (cd / && bpf-gcc -O2 -gbtf -m"$order"-endian -idirafter /usr/include $include -I"$here" "$@" -x c -c - \
+    -o "$here/$output") < "$source"
 }
 
 rm -f ./*.o
