@@ -252,6 +252,8 @@ Result<void> read_initial(Parsing& p) {
       const elf::Symbol& symbol = at.symbol();
       if (symbol.place != elf::Place::section)
         return fail(EINVAL, "{}: map '{}': not a map or program of this object", at.text(), map.name);
+      if (p.gnu && symbol.type != elf::stt::section && symbol.value <= static_cast<std::uint64_t>(addend))
+        addend -= static_cast<std::int64_t>(symbol.value);
       std::uint64_t target = TRY(place(at, addend));
       InitialSlot slot{.key = static_cast<std::uint32_t>(offset / 8)};
       bool wants_map = meaning == Meaning::maps && map.type != uapi::MapType::prog_array;
