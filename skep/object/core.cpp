@@ -149,8 +149,13 @@ class Applier {
     Type type = local_.type(id);
     std::string_view name = without_flavour(type.name());
     if (!is_new || name.empty()) return entry->second;
-    for (const Btf* target : targets_)
-      for (TypeId other : target->find_all(name)) {
+    for (const Btf* target : targets_) {
+      std::vector<TypeId> found = target->find_all(name);
+      if (name != type.name()) {  // a target may have flavours, too
+        std::vector<TypeId> flavoured = target->find_all(type.name());
+        found.insert(found.end(), flavoured.begin(), flavoured.end());
+      }
+      for (TypeId other : found) {
         Kind kind = target->type(other).kind;
         bool both_enums = type.is_enum() && (kind == Kind::enum_ || kind == Kind::enum64);
         // A split BTF answers for its base, too: each type once.
@@ -159,6 +164,7 @@ class Applier {
         });
         if (!known && (kind == type.kind || both_enums)) entry->second.push_back({target, other});
       }
+    }
     return entry->second;
   }
 

@@ -29,6 +29,8 @@ Meaning meaning_of(const elf::Section& section) {
 
 Result<void> read_sections(Parsing& p) {
   for (const elf::Section& section : p.file.sections()) p.meanings.push_back(meaning_of(section));
+  if (const elf::Section* comment = p.file.find_section(".comment"))
+    p.gnu = base::as_text(comment->bytes).find("GCC: ") != std::string_view::npos;
   p.section_maps.assign(p.file.sections().size(), none);
   for (std::uint32_t i = 0; i < p.file.symbols().size(); i++) {
     const elf::Symbol& symbol = p.file.symbol(i);

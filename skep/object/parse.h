@@ -11,7 +11,7 @@
 namespace skep::object {
 
 struct OpenOptions {
-  std::string name;     // of the object: "firewall" for firewall.bpf.o; begins the names of internal maps
+  std::string name{};   // of the object: "firewall" for firewall.bpf.o; begins the names of internal maps
   bool strict = false;  // refuse what libbpf 1.x refuses: SEC("maps"), static programs
   bool relaxed_maps = false;  // ignore unknown members of BTF-defined maps instead of failing
 };

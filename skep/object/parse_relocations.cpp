@@ -3,7 +3,8 @@
 //
 // R_BPF_64_64 belongs to lddw and R_BPF_64_32 to call; what the symbol means decides what the instruction
 // becomes. Against a section's own symbol the instruction holds the place: lddw the byte offset, call the
-// distance in slots minus one.
+// distance in slots minus one. binutils 2.40 leaves, for named symbols too, the whole byte offset inside the
+// target's section, and for a call that offset minus one.
 #include <algorithm>
 
 #include "skep/object/parsing.h"
@@ -20,7 +21,7 @@ struct Where {
   const elf::Relocation& relocation;
 
   std::string text() const {
-    return fmt::format("section '{}' offset {:#x}: symbol '{}'", section.name, relocation.offset,
+    return fmt::format("section '{}' offset {:#x}: symbol {}", section.name, relocation.offset,
                        p.file.describe_symbol(relocation.symbol));
   }
   const elf::Symbol& symbol() const { return p.file.symbol(relocation.symbol); }
@@ -77,6 +78,8 @@ Result<void> name_address(const Where& at, std::int64_t addend, CodeReloc& out) 
     case elf::Place::absolute:
     case elf::Place::other: return fail(EINVAL, "{} lies in no section", at.text());
   }
+  if (p.gnu && symbol.type != elf::stt::section && symbol.value <= static_cast<std::uint64_t>(addend))
+    addend -= static_cast<std::int64_t>(symbol.value);
   std::uint64_t offset = TRY(place(at, addend));
   const elf::Section& target = p.file.section(symbol.section);
   switch (p.meanings[target.index]) {
@@ -120,8 +123,8 @@ Result<void> name_callee(const Where& at, std::int32_t imm, CodeReloc& out) {
   if (symbol.place != elf::Place::section || at.p.meanings[symbol.section] != Meaning::code)
     return fail(EINVAL, "{} is called but lies in no section with code", at.text());
   std::int64_t addend = (std::int64_t{imm} + 1) * 8;
-  // binutils leaves 0 where LLVM leaves -1 for a symbol of its own.
-  if (symbol.type != elf::stt::section && imm == 0) addend = 0;
+  if (at.p.gnu && imm >= 0 && function_at(at.p, symbol.section, static_cast<std::uint64_t>(imm) + 1) != none)
+    addend = std::int64_t{imm} + 1 - static_cast<std::int64_t>(symbol.value);
   std::uint64_t offset = TRY(place(at, addend));
   return name_function(at, out, TargetKind::function_call, offset);
 }
@@ -132,7 +135,8 @@ Result<CodeReloc> read_one(const Where& at, const CodeSection& code) {
   if (offset % 8 != 0 || offset / 8 >= code.insns.size())
     return fail(EINVAL, "{}: the relocation is not at the start of an instruction", at.text());
   out.reloc.slot = static_cast<Slot>(offset / 8);
-  out.reloc.symbol = at.p.file.describe_symbol(at.relocation.symbol);
+  out.reloc.symbol = at.symbol().name.empty() ? at.p.file.describe_symbol(at.relocation.symbol)
+                                              : std::string(at.symbol().name);
   const Insn& insn = code.insns[out.reloc.slot];
   switch (at.relocation.type) {
     case elf::r_bpf::r64_64: {
@@ -210,9 +214,8 @@ Result<void> read_relocations(Parsing& p) {
     if (p.meanings[section.index] == Meaning::code) TRY(read_section(p, section));
     if (p.meanings[section.index] == Meaning::data && !p.file.relocations(section.index).empty()) {
       const elf::Relocation& first = p.file.relocations(section.index)[0];
-      p.warn(
-          fmt::format("section '{}' offset {:#x}: addresses in data are not filled in: '{}' stays as it is",
-                      section.name, first.offset, p.file.describe_symbol(first.symbol)));
+      p.warn(fmt::format("section '{}' offset {:#x}: addresses in data are not filled in: {} stays as it is",
+                         section.name, first.offset, p.file.describe_symbol(first.symbol)));
     }
   }
   return {};
@@ -249,6 +252,8 @@ Result<void> read_initial(Parsing& p) {
       const elf::Symbol& symbol = at.symbol();
       if (symbol.place != elf::Place::section)
         return fail(EINVAL, "{}: map '{}': not a map or program of this object", at.text(), map.name);
+      if (p.gnu && symbol.type != elf::stt::section && symbol.value <= static_cast<std::uint64_t>(addend))
+        addend -= static_cast<std::int64_t>(symbol.value);
       std::uint64_t target = TRY(place(at, addend));
       InitialSlot slot{.key = static_cast<std::uint32_t>(offset / 8)};
       bool wants_map = meaning == Meaning::maps && map.type != uapi::MapType::prog_array;

@@ -80,6 +80,8 @@ struct Parsing {
   // (section, name) -> symbol, sections' own symbols left out
   std::map<std::pair<std::uint32_t, std::string_view>, std::uint32_t> symbols{};
 
+  bool gnu = false;  // made by GCC: its assembler leaves other values in place
+
   void warn(std::string message) { warnings.warning({}, std::move(message)); }
 };
 

@@ -5,12 +5,10 @@
 
 #include <iterator>
 
-#include "skep/btf/print.h"
 #include "skep/isa/decode.h"
 #include "skep/isa/print.h"
 #include "skep/uapi/helpers.h"
 #include "skep/uapi/map_types.h"
-#include "skep/uapi/prog_types.h"
 
 namespace skep::object {
 namespace {
@@ -25,8 +23,40 @@ std::string type_name(uapi::MapType type) {
   return row ? std::string(row->name) : fmt::format("type {}", static_cast<std::uint32_t>(type));
 }
 std::string type_name(uapi::ProgType type) {
-  const uapi::ProgTypeRow* row = uapi::find_prog_type(type);
-  return row ? std::string(row->name) : "unspec";
+  if (type == uapi::ProgType::unspec) return "no program type";
+  return fmt::format("program type {}", static_cast<std::uint32_t>(type));
+}
+
+// A type in a word or two: "struct flow", "int [4]", "char *". Modifiers are left out.
+std::string type_text(const btf::Btf& btf, btf::TypeId id, int depth = 0) {
+  Result<btf::TypeId> kept = btf.skip_modifiers(id);
+  if (!kept || depth > 8) return "?";
+  btf::Type type = btf.type(*kept);
+  std::string name = type.name().empty() ? "(anonymous)" : std::string(type.name());
+  switch (type.kind) {
+    case btf::Kind::unkn: return "void";
+    case btf::Kind::ptr: return type_text(btf, type.type(), depth + 1) + " *";
+    case btf::Kind::array:
+      return fmt::format("{} [{}]", type_text(btf, type.array().type, depth + 1), type.array().count);
+    case btf::Kind::struct_: return "struct " + name;
+    case btf::Kind::union_: return "union " + name;
+    case btf::Kind::enum_:
+    case btf::Kind::enum64: return "enum " + name;
+    case btf::Kind::func_proto: return "function";
+    case btf::Kind::int_:
+    case btf::Kind::fwd:
+    case btf::Kind::typedef_:
+    case btf::Kind::volatile_:
+    case btf::Kind::const_:
+    case btf::Kind::restrict_:
+    case btf::Kind::func:
+    case btf::Kind::var:
+    case btf::Kind::datasec:
+    case btf::Kind::float_:
+    case btf::Kind::decl_tag:
+    case btf::Kind::type_tag: return name;
+  }
+  return name;
 }
 
 // Names come from the file: what would disturb a terminal is shown as '?'.
@@ -73,15 +103,15 @@ void put_map(std::string& out, const ObjectSpec& spec, const MapSpec& map, std::
   if (!map.contents.empty()) put(out, ", {} bytes of contents", map.contents.size());
   out += '\n';
   if (spec.btf && map.key_type_id && spec.btf->has(map.key_type_id))
-    put(out, "{}  key: {}\n", indent, shown(btf::declare(*spec.btf, map.key_type_id, "")));
+    put(out, "{}  key: {}\n", indent, shown(type_text(*spec.btf, map.key_type_id)));
   if (spec.btf && map.value_type_id && spec.btf->has(map.value_type_id)) {
     btf::Type type = spec.btf->type(map.value_type_id);
     if (type.kind == btf::Kind::datasec) {
       for (btf::VarSecinfo info : type.vars())
-        put(out, "{}  {:#06x} {}\n", indent, info.offset,
-            shown(btf::declare(*spec.btf, spec.btf->type(info.type).type(), spec.btf->name(info.type))));
+        put(out, "{}  {:#06x} {}: {}\n", indent, info.offset, shown(spec.btf->name(info.type)),
+            shown(type_text(*spec.btf, spec.btf->type(info.type).type())));
     } else {
-      put(out, "{}  value: {}\n", indent, shown(btf::declare(*spec.btf, map.value_type_id, "")));
+      put(out, "{}  value: {}\n", indent, shown(type_text(*spec.btf, map.value_type_id)));
     }
   }
   for (const MapSpec& inner : map.inner) put_map(out, spec, inner, fmt::format("{}  ", indent));

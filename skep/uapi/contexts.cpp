@@ -280,9 +280,10 @@ constexpr ContextField tracepoint[] = {
     {"record", 8, record_max - 8, Y::scalar, narrow8, bits(P::tracepoint)}};
 constexpr std::uint16_t most_arguments = 12;
 constexpr ContextField raw_tracepoint_args[] = {
-    {"args", 0, most_arguments * 8, Y::scalar, eight, raw},
+    {"args", 0, most_arguments * 8, Y::scalar, narrow8, raw},
     {"buffer", 0, 8, Y::tp_buffer, eight, raw_writable},
-    {"args", 8, most_arguments * 8 - 8, Y::scalar, eight, raw_writable},
+    {"args", 1, most_arguments * 8 - 1, Y::scalar, narrow8,
+     raw_writable},  // the verifier looks at offset 0 alone
 };
 
 // --- the rest ---
