@@ -77,26 +77,25 @@ Result<std::string> find_clang() {
               "$SKEP_CLANG");
 }
 
-// /usr/include/<multiarch> of this machine, where Debian keeps <asm/types.h>; empty where there is none.
-std::string multiarch_include() {
-  for (const char* triple : {
+// What clang must know of this machine: where Debian keeps <asm/types.h>, and whose registers bpf_tracing.h means.
+struct Machine {
+  const char* triple;
+  const char* arch;
+};
+constexpr Machine machine =
 #if defined(__x86_64__)
-           "x86_64-linux-gnu",
+    {"x86_64-linux-gnu", "x86"};
 #elif defined(__aarch64__)
-           "aarch64-linux-gnu",
+    {"aarch64-linux-gnu", "arm64"};
 #elif defined(__riscv)
-           "riscv64-linux-gnu",
+    {"riscv64-linux-gnu", "riscv"};
 #elif defined(__powerpc64__)
-           "powerpc64le-linux-gnu",
+    {"powerpc64le-linux-gnu", "powerpc"};
 #elif defined(__s390x__)
-           "s390x-linux-gnu",
+    {"s390x-linux-gnu", "s390"};
+#else
+    {"", ""};
 #endif
-           ""}) {
-    std::string path = fmt::format("/usr/include/{}", triple);
-    if (*triple && ::access(path.c_str(), R_OK) == 0) return path;
-  }
-  return "";
-}
 
 Result<int> run_and_wait(const std::vector<std::string>& command) {
   std::vector<char*> words;
@@ -120,10 +119,9 @@ Result<Buffer> compile(const std::string& source) {
     TRY(base::write_file(folder.file(header.path), base::as_bytes(header.text)));
   std::string object = folder.file("out.o");
   std::vector<std::string> command = {clang, "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-I", folder.path()};
-  if (std::string include = multiarch_include(); !include.empty()) {
-    command.push_back("-idirafter");
-    command.push_back(include);
-  }
+  if (*machine.arch) command.push_back(fmt::format("-D__TARGET_ARCH_{}", machine.arch));
+  std::string include = fmt::format("/usr/include/{}", machine.triple);
+  if (*machine.triple && ::access(include.c_str(), R_OK) == 0) command.insert(command.end(), {"-idirafter", include});
   command.insert(command.end(), {"-c", source, "-o", object});
   int status = TRY(run_and_wait(command));
   if (status != 0) return fail(EINVAL, "{}: {} could not compile it (exit code {})", source, clang, status);

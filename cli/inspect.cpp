@@ -36,7 +36,7 @@ std::string map_type_name(uapi::MapType type) {
 }
 
 std::string type_text(const object::ObjectSpec& spec, btf::TypeId id) {
-  return id && spec.btf && spec.btf->has(id) ? btf::declare(*spec.btf, id, "") : "";
+  return id && spec.btf && spec.btf->has(id) ? btf::declare(*spec.btf, id, "").value_or("?") : "";
 }
 
 void dump_program(const object::ObjectSpec& spec, const object::ProgramSpec& program, bool opcodes) {
