@@ -52,6 +52,8 @@ struct State {
   // is checked at every access.
   static constexpr unsigned hint_slots = 2048;
   std::uint16_t hints[hint_slots] = {};
+  static constexpr unsigned context_hint_slots = 64;
+  std::uint64_t context_hints[context_hint_slots] = {};  // what was found to be allowed
 
   // Frame `number`'s r10.
   std::uint64_t frame_pointer(unsigned number) const {
