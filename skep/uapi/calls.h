@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "skep/base/bytes.h"
@@ -19,6 +21,16 @@
 #include "skep/uapi/sys.h"
 
 namespace skep::uapi {
+
+// An attr with every byte 0: padding and the longer members of unions too, which T{} leaves open. The kernel
+// looks at them.
+template <class T>
+T zeroed() {
+  static_assert(std::is_trivially_copyable_v<T>);
+  T attr;
+  std::memset(static_cast<void*>(&attr), 0, sizeof attr);
+  return attr;
+}
 
 // --- maps ---
 
@@ -173,7 +185,7 @@ Result<Handle> obj_get(Sys& sys, const std::string& path, std::uint32_t flags = 
 
 // --- links ---
 
-// A LinkCreateAttr filled by the caller; prog_fd 0 and target_fd 0 are descriptors, so set them all.
+// The caller starts from zeroed<LinkCreateAttr>() and sets what its attach type uses.
 Result<Handle> link_create(Sys& sys, const LinkCreateAttr& attr);
 // old_prog_fd >= 0: only if that program is there (BPF_F_REPLACE).
 Result<void> link_update(Sys& sys, int link_fd, int new_prog_fd, int old_prog_fd = -1);

@@ -19,33 +19,41 @@ enum class Yields : std::uint8_t {
   packet,               // data
   packet_end,           // data_end
   packet_meta,          // data_meta
-  sock_common_or_null,  // sk of __sk_buff, bpf_sock_ops: struct bpf_sock, maybe null
+  sock_common_or_null,  // sk of __sk_buff, migrating_sk
   sock,                 // sk of bpf_sock_addr, bpf_sockopt, sk_msg_md, sk_reuseport_md
-  sock_or_null,         // sk of bpf_sk_lookup; migrating_sk
+  sock_or_null,         // sk of bpf_sk_lookup and bpf_sock_ops
   flow_keys,            // struct bpf_flow_keys
   mem,                  // optval
   mem_end,              // optval_end
   btf_ptr,              // pointer to a kernel struct (state and skb of bpf_nf_ctx)
+  tp_buffer,            // the buffer of a writable raw tracepoint
+};
+
+// Sizes of one access in bytes: powers of two from min to max. {0, 0}: none.
+struct Widths {
+  std::uint8_t min = 0, max = 0;
 };
 
 struct ContextField {
   std::string_view name;
-  std::uint16_t offset, size;
+  std::uint16_t offset, size;  // arrays are one member: cb[0] to cb[4]
   Yields yields;
-  std::uint8_t narrowest;        // smallest load in bytes; == size: whole only
-  std::uint64_t readable;        // bit n: program type n may read it
-  std::uint64_t writable;        // bit n: program type n may write it
-  std::uint8_t narrowest_write;  // smallest store in bytes (0: never written)
-  // For types whose attach types differ: bit n: attach type n may (all ones: every one).
+  Widths load;
+  std::uint64_t readable;  // bit n: program type n may read it
+  Widths store = {};
+  std::uint64_t writable = 0;
+  // Bit n: only under attach type n; all ones: under each.
   std::uint64_t read_attach = ~0ull, write_attach = ~0ull;
-  std::string_view note = {};  // what the masks cannot say
+  bool narrow_at_start = false;  // loads below load.max at its first byte only
 };
 
 struct Context {
   std::string_view name;    // "xdp_md"
   std::string_view c_name;  // "struct xdp_md"; as a program writes it
   std::uint32_t size;       // bytes; 0: as many as the program's target gives (arguments of a function)
-  std::span<const ContextField> fields;  // by offset; gaps are padding, which nobody may touch
+  // By offset; gaps are padding, which nobody may touch. Two rows may share bytes (unions, a port with and
+  // without its padding).
+  std::span<const ContextField> fields;
 };
 
 // Null where the type has no fixed layout (struct_ops, ext, syscall: an own buffer; tracing, lsm: u64
@@ -53,10 +61,11 @@ struct Context {
 const Context* context_of(ProgType type);
 std::span<const Context> contexts();
 const Context* find_context(std::string_view name);
-// The member that `offset` lies in; null for padding and beyond.
+// The first member that `offset` lies in; null for padding and beyond.
 const ContextField* find_field(const Context& context, std::uint32_t offset);
 
-// May a program of this kind load or store `size` bytes at `offset`?
+// May a program of this kind load or store `size` (1, 2, 4, 8) bytes at `offset`? Sign-extending loads of
+// pointers are refused by the caller. No row of a type without a context allows anything.
 struct ContextAccess {
   bool allowed = false;
   Yields yields = Yields::scalar;

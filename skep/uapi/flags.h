@@ -11,8 +11,8 @@ inline constexpr std::uint64_t update_any = 0;      // BPF_ANY
 inline constexpr std::uint64_t update_noexist = 1;  // BPF_NOEXIST
 inline constexpr std::uint64_t update_exist = 2;    // BPF_EXIST
 inline constexpr std::uint64_t elem_lock = 4;       // BPF_F_LOCK (lookups too)
-inline constexpr std::uint64_t elem_cpu = 8;        // BPF_F_CPU (6.20): the CPU is in the upper 32 bits
-inline constexpr std::uint64_t elem_all_cpus = 16;  // BPF_F_ALL_CPUS (6.20)
+inline constexpr std::uint64_t elem_cpu = 8;        // BPF_F_CPU (7.0): the CPU is in the upper 32 bits
+inline constexpr std::uint64_t elem_all_cpus = 16;  // BPF_F_ALL_CPUS (7.0)
 
 // map_flags of BPF_MAP_CREATE.
 inline constexpr std::uint32_t map_no_prealloc = 1u << 0;        // BPF_F_NO_PREALLOC

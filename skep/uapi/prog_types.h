@@ -50,11 +50,15 @@ std::span<const ProgTypeRow> prog_types();
 const ProgTypeRow* find_prog_type(ProgType type);
 const ProgTypeRow* find_prog_type(std::string_view name);
 
+// The attach type that the kernel puts for 0 (programs older than expected_attach_type); others stay.
+AttachType fixed_attach_type(ProgType type, AttachType attach_type);
 // Does BPF_PROG_LOAD take this expected_attach_type with this program type? (Types without
 // needs_attach_type take any number.)
 bool takes_attach_type(ProgType type, AttachType attach_type);
 
-// The values that a program may leave in r0 at its end, where the verifier has an opinion.
+// The values that a program may leave in r0 at its end, where type and attach type alone decide. Not here:
+// LSM programs (the hook's own range), raw tracepoints with a BTF target (0 alone), lsm_cgroup on void hooks
+// (1 alone).
 struct ReturnRange {
   std::int32_t min, max;
   bool wide = false;  // all 64 bits of r0 count, not the lower 32

@@ -18,6 +18,7 @@ enum class FaultKind : std::uint8_t {
   helper,       // a helper found the program at fault
   instruction,  // an instruction that cannot run here: unknown row, addr_space_cast without an arena
   budget,       // the instruction budget ran out
+  stopped,      // the probe wanted no more
 };
 
 struct Fault {

@@ -2,6 +2,7 @@
 // looked for in this order: the stack frames in use, the context, RunContext::regions (newest first).
 #include <fmt/format.h>
 
+#include "skep/uapi/contexts.h"
 #include "skep/vm/state.h"
 
 namespace skep::vm {
@@ -49,12 +50,37 @@ Extent extent_in(const Region& region, std::uint64_t address) {
   return extent;
 }
 
-enum class Verdict : std::uint8_t { allowed, outside, read_only };
+enum class Verdict : std::uint8_t { allowed, outside, read_only, no_field };
 
-Verdict judge(const Extent& extent, const RunContext&, const image::Image&, std::uint64_t count, bool write) {
+// Whether the context of this program type has a layout whose members say what may be touched. The others
+// (arguments of a function, a syscall program's own buffer) are plain memory.
+bool has_layout(const image::Image& image) {
+  const uapi::Context* context = uapi::context_of(image.type);
+  return context && context->size != 0;
+}
+
+// `member`: the access is a load or store, which may touch members of the context; a helper's buffer may not
+// lie there.
+Verdict judge(const Extent& extent, const image::Image& image, std::uint64_t count, bool write, bool member) {
   if (count > extent.left) return Verdict::outside;
+  if (extent.kind == RegionKind::context && has_layout(image)) {
+    if (!member) return Verdict::no_field;
+    auto offset = static_cast<std::int64_t>(extent.before);
+    auto bytes = static_cast<std::uint32_t>(count);
+    if (uapi::check_context_access(image.type, image.attach_type, offset, bytes, write))
+      return Verdict::allowed;
+    bool readable =
+        write && uapi::check_context_access(image.type, image.attach_type, offset, bytes, false).allowed;
+    return readable ? Verdict::read_only : Verdict::no_field;
+  }
   if (write && !extent.writable) return Verdict::read_only;
   return Verdict::allowed;
+}
+
+// All that a context's verdict depends on, in one number; never 0.
+std::uint64_t context_key(const image::Image& image, std::uint64_t offset, std::uint32_t count, bool write) {
+  return (offset & 0xffff'ffffU) << 32 | (static_cast<std::uint64_t>(image.attach_type) & 0xff) << 16 |
+         (static_cast<std::uint64_t>(image.type) & 0xff) << 8 | (count & 0x7f) << 1 | (write ? 1U : 0U);
 }
 
 // How far the address lies from a region: 0 inside.
@@ -142,13 +168,21 @@ Extent find_extent(const State& state, const RunContext& ctx, std::uint64_t addr
 bool may_access(const State& state, const RunContext& ctx, const image::Image& image, std::uint64_t address,
                 std::uint64_t count, bool write) {
   if (count == 0) return true;
-  return judge(find_extent(state, ctx, address), ctx, image, count, write) == Verdict::allowed;
+  return judge(find_extent(state, ctx, address), image, count, write, false) == Verdict::allowed;
 }
 
 bool find_access(State& state, const RunContext& ctx, Place place, std::uint64_t address, std::uint32_t count,
                  bool write) {
   Extent extent = find_extent(state, ctx, address);
-  if (judge(extent, ctx, *place.image, count, write) != Verdict::allowed) return false;
+  if (extent.kind == RegionKind::context) {
+    std::uint64_t& known = state.context_hints[place.inst % State::context_hint_slots];
+    const std::uint64_t key = context_key(*place.image, extent.before, count, write);
+    if (known == key && count <= extent.left) return true;
+    if (judge(extent, *place.image, count, write, true) != Verdict::allowed) return false;
+    known = key;
+    return true;
+  }
+  if (judge(extent, *place.image, count, write, true) != Verdict::allowed) return false;
   if (extent.index >= 0)
     state.hints[place.inst % State::hint_slots] = static_cast<std::uint16_t>(extent.index);
   return true;
@@ -191,13 +225,37 @@ std::string describe(const State& state, const RunContext& ctx, std::uint64_t ad
   return {};
 }
 
+// Why a context refuses an access: what it has there.
+static std::string context_problem(const image::Image& image, std::uint64_t offset, bool write,
+                                   bool read_only) {
+  const uapi::Context* context = uapi::context_of(image.type);
+  const uapi::ContextField* field = uapi::find_field(*context, static_cast<std::uint32_t>(offset));
+  if (!field) return fmt::format("{} has no member there", context->name);
+  if (read_only)
+    return fmt::format("{}.{} is read-only for this type of program", context->name, field->name);
+  std::string_view use = write ? "written" : "read";
+  std::uint64_t types = write ? field->writable : field->readable;
+  if (!(types >> static_cast<unsigned>(image.type) & 1))
+    return fmt::format("{}.{} is not {} by this type of program", context->name, field->name, use);
+  const uapi::Widths widths = write ? field->store : field->load;
+  if (widths.min == widths.max)
+    return fmt::format("{}.{} is {} whole, {} bytes", context->name, field->name, use, widths.max);
+  return fmt::format("{}.{} is {} in aligned pieces of {} to {} bytes", context->name, field->name, use,
+                     widths.min, widths.max);
+}
+
 void fail_access(State& state, const RunContext& ctx, Place place, std::uint64_t address, std::uint32_t count,
                  bool write) {
-  bool read_only =
-      judge(find_extent(state, ctx, address), ctx, *place.image, count, write) == Verdict::read_only;
-  std::string detail =
-      fmt::format("{} of {} byte{} at {}{}", write ? "store" : "load", count, count == 1 ? "" : "s",
-                  describe(state, ctx, address, count), read_only ? ", which is read-only" : "");
+  Extent extent = find_extent(state, ctx, address);
+  Verdict verdict = judge(extent, *place.image, count, write, true);
+  bool read_only = verdict == Verdict::read_only;
+  std::string why;
+  if (extent.kind == RegionKind::context && (read_only || verdict == Verdict::no_field))
+    why = "; " + context_problem(*place.image, extent.before, write, read_only);
+  else if (read_only)
+    why = ", which is read-only";
+  std::string detail = fmt::format("{} of {} byte{} at {}{}", write ? "store" : "load", count,
+                                   count == 1 ? "" : "s", describe(state, ctx, address, count), why);
   fail(state, place, read_only ? FaultKind::read_only : FaultKind::memory, std::move(detail));
   state.fault.address = address;
   state.fault.size = count;

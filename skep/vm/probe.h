@@ -8,14 +8,14 @@
 
 namespace skep::vm {
 
-// The registers of the frame that runs. r[10] is the frame pointer; r[11] does not belong to the program.
+// The registers of the frame that runs; r[10] is the frame pointer.
 struct Registers {
-  std::uint64_t r[12] = {};
+  std::uint64_t r[11] = {};
 };
 
 struct NoProbe {
   static constexpr bool active = false;
-  // Before an instruction. False stops the run with a fault of kind `helper` and the detail "stopped".
+  // Before an instruction. False stops the run there, with a fault of kind `stopped`.
   bool on_insn(const image::Image&, std::uint32_t /*inst*/, Registers&) { return true; }
   // After a conditional jump was decided.
   void on_branch(const image::Image&, std::uint32_t /*inst*/, bool /*taken*/) {}

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "images.h"
+#include "runs.h"
 
 namespace skep::vm::testing {
 namespace {
@@ -136,6 +136,16 @@ std::vector<std::pair<std::string, std::string>> all_faults() {
   add("atomic, misaligned", {make("mov64_imm", 2, 0, 0, 1), make("atomic_add64", 10, 2, -12)});
   add("atomic on read-only",
       {make("lddw", 2, 0, 0, constants), make("mov64_imm", 3, 0, 0, 1), make("atomic_fetch_add32", 2, 3, 4)});
+
+  // The context, by the members of xdp_md.
+  add("fine: members of the context", {make("ldxw", 2, 1, 4), make("ldxw", 2, 1, 12)});
+  add("context: half of data_end", {make("ldxh", 2, 1, 4)});
+  add("context: two members at once", {make("ldxdw", 2, 1, 0)});
+  add("context: beyond", {make("ldxw", 2, 1, 24)});
+  add("context: a member that is only read", {make("stw", 1, 0, 4, 0)});
+  add("context: as a helper's buffer",
+      {make("lddw_map_fd", 2, 0, 0, 1), make("mov64_imm", 3, 0, 0, 0), make("mov64_reg", 4, 1),
+       make("mov64_imm", 5, 0, 0, 8), make("call_helper", 0, 0, 0, 25)});
 
   // Registers.
   add("r0 at the beginning", {make("mov64_reg", 2, 0)});

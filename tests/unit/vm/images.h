@@ -1,19 +1,16 @@
-// Images for tests: instruction slots lowered as the runtime does it, with maps and helpers that the test
-// gives.
+// Images for tests and benchmarks: instruction slots lowered as the runtime does it, with maps and helpers
+// that the test gives.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "skep/base/check.h"
 #include "skep/image/image.h"
 #include "skep/isa/decode.h"
-#include "skep/vm/machine.h"
 
 namespace skep::vm::testing {
 
@@ -22,8 +19,7 @@ inline isa::Decoded make(std::string_view name, unsigned dst = 0, unsigned src =
                          std::int64_t imm = 0) {
   isa::Decoded decoded;
   const isa::Op* row = isa::find_op(name);
-  EXPECT_NE(row, nullptr) << name;
-  if (!row) return decoded;
+  check(row != nullptr, "the row exists");
   decoded.op = static_cast<isa::OpId>(row - isa::ops().data());
   decoded.slots = row->slots;
   decoded.dst = static_cast<std::uint8_t>(dst);
@@ -107,44 +103,6 @@ inline std::unique_ptr<image::Image> lower(const Program& program, const Environ
     image->insts.push_back(inst);
   }
   return image;
-}
-
-// One run and what came of it.
-struct Outcome {
-  bool done = false;
-  std::uint64_t r0 = 0;
-  std::string fault;  // the message
-  Fault detail;
-};
-
-inline Outcome run(const image::Image& image, image::RunContext& ctx) {
-  static Machine machine;
-  Outcome outcome;
-  outcome.done = machine.run(image, ctx, &outcome.r0);
-  if (!outcome.done) {
-    outcome.detail = machine.fault();
-    outcome.fault = outcome.detail.message();
-  }
-  return outcome;
-}
-
-inline Outcome run(const Program& program, const Environment& environment = {}) {
-  image::RunContext ctx;
-  auto image = lower(program, environment);
-  return run(*image, ctx);
-}
-
-// r0 of a program that must succeed, checked and unchecked alike.
-inline std::uint64_t value(const Program& program, const Environment& environment = {}) {
-  auto image = lower(program, environment);
-  image::RunContext ctx;
-  Outcome checked = run(*image, ctx);
-  EXPECT_TRUE(checked.done) << checked.fault;
-  image->trusted = true;
-  Outcome unchecked = run(*image, ctx);
-  EXPECT_TRUE(unchecked.done) << unchecked.fault;
-  EXPECT_EQ(checked.r0, unchecked.r0);
-  return checked.r0;
 }
 
 }  // namespace skep::vm::testing

@@ -1,9 +1,9 @@
 // Every row of the table does what RFC 9669 and the kernel say, at the edges of its operands; checked and
-// unchecked runs agree (images.h: value()).
+// unchecked runs agree (runs.h: value()).
 #include <array>
 #include <limits>
 
-#include "images.h"
+#include "runs.h"
 
 namespace skep::vm::testing {
 namespace {
