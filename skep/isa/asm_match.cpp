@@ -321,8 +321,8 @@ std::size_t skip_unary(std::span<const Token> tokens, std::size_t at, Dialect di
     case TokenKind::number:
     case TokenKind::numeric_label: return at + 1;
     case TokenKind::identifier:
-      if (register_at(tokens, at, dialect).number >= 0 || tokens[at].is("ll") || tokens[at].is("goto"))
-        return start;
+      if (dialect == Dialect::kernel && looks_like_register(tokens[at])) return start;
+      if (tokens[at].is("ll") || tokens[at].is("goto")) return start;
       return at + 1;
     case TokenKind::punctuation: {
       if (!tokens[at].is('(') || depth >= deepest) return start;
@@ -377,6 +377,13 @@ RegisterName register_at(std::span<const Token> tokens, std::size_t at, Dialect 
   if (text.size() == 2 && text[1] >= '0' && text[1] <= '9') name.number = text[1] - '0';
   if (text.substr(1) == "10") name.number = 10;
   return name;
+}
+
+bool looks_like_register(const Token& token) {
+  std::string_view text = token.text;
+  if (token.kind != TokenKind::identifier || text.size() < 2 || (text[0] != 'r' && text[0] != 'w'))
+    return false;
+  return std::all_of(text.begin() + 1, text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 std::size_t skip_expression(std::span<const Token> tokens, std::size_t at, Dialect dialect) {

@@ -45,6 +45,9 @@ struct RegisterName {
 };
 RegisterName register_at(std::span<const Token> tokens, std::size_t at, Dialect dialect);
 
+// r1, w10, but also r11 and w99, which do not exist: never a symbol in the kernel's dialect.
+bool looks_like_register(const Token& token);
+
 // The token after the expression that begins at tokens[at]; `at` itself if there is none.
 std::size_t skip_expression(std::span<const Token> tokens, std::size_t at, Dialect dialect);
 

@@ -94,11 +94,6 @@ class Assembler : public DirectiveHost {
   bool given_up() const { return state_.diagnostics.errors() >= most_errors; }
 
   void statements(std::span<const Token> tokens) {
-    for (const Token& token : tokens) {
-      if (token.kind != TokenKind::bad) continue;
-      state_.error(here_.line, token, fmt::format("{}: '{}'", token.message, token.text));
-      return;
-    }
     while (!tokens.empty()) {
       auto end = std::find_if(tokens.begin(), tokens.end(), [](const Token& t) { return t.is(';'); });
       std::size_t count = static_cast<std::size_t>(end - tokens.begin());
@@ -113,7 +108,12 @@ class Assembler : public DirectiveHost {
       if (!label(tokens[0])) return;
       tokens = tokens.subspan(2);
     }
-    if (tokens.empty()) return;
+    if (tokens.empty() || is_ignored(tokens[0])) return;
+    for (const Token& token : tokens) {
+      if (token.kind != TokenKind::bad) continue;
+      state_.error(here_.line, token, fmt::format("{}: '{}'", token.message, token.text));
+      return;
+    }
     if (is_assignment(tokens)) {
       assign_symbol(*this, tokens[0], tokens.subspan(2));
     } else if (tokens[0].kind == TokenKind::identifier && tokens[0].text.starts_with('.')) {
@@ -139,13 +139,6 @@ class Assembler : public DirectiveHost {
     return tokens.size() >= 3 && tokens[0].kind == TokenKind::identifier && tokens[1].is('=') &&
            !tokens[2].is('=') && register_at(tokens, 0, dialect_).number < 0 &&
            !looks_like_register(tokens[0]);
-  }
-
-  // r11, w12: never a symbol, always a mistake.
-  static bool looks_like_register(const Token& token) {
-    std::string_view text = token.text;
-    if (text.size() < 2 || (text[0] != 'r' && text[0] != 'w')) return false;
-    return std::all_of(text.begin() + 1, text.end(), [](char c) { return c >= '0' && c <= '9'; });
   }
 
   void instruction(std::span<const Token> tokens) {
@@ -225,9 +218,11 @@ class Assembler : public DirectiveHost {
                      fmt::format("an address needs 4 or 8 bytes, not {}", pending.data_bytes));
         return;
       }
-      AsmRelocType type = pending.data_bytes == 8                              ? AsmRelocType::abs64
-                          : target.name == ".BTF" || target.name == ".BTF.ext" ? AsmRelocType::nodyld32
-                                                                               : AsmRelocType::abs32;
+      bool loaded =
+          value->section != AsmSymbol::undefined && state_.assembly.sections[value->section].allocated;
+      AsmRelocType type = pending.data_bytes == 8 ? AsmRelocType::abs64
+                          : loaded                ? AsmRelocType::nodyld32
+                                                  : AsmRelocType::abs32;
       value->number = relocate(target, pending.here, type, *value);
     }
     std::int64_t number = value->number;

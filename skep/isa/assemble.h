@@ -1,5 +1,4 @@
-// The assembler: text in the kernel's pseudo-C (clang's) or the GNU dialect to sections, symbols,
-// relocations.
+// The assembler: the kernel's pseudo-C (clang's) or the GNU dialect to sections, symbols and relocations.
 //
 // Both dialects share everything but the instructions: labels (`name:`; `1:` with `1b`, `1f`), comments (`#`,
 // `//`, `/* */`), `;` between statements, integer expressions with symbols and `.`, `name = 5`, and
@@ -54,7 +53,7 @@ enum class AsmRelocType : std::uint32_t {
   insn64 = 1,    // R_BPF_64_64: lddw
   abs64 = 2,     // R_BPF_64_ABS64
   abs32 = 3,     // R_BPF_64_ABS32
-  nodyld32 = 4,  // R_BPF_64_NODYLD32: the same inside .BTF and .BTF.ext
+  nodyld32 = 4,  // R_BPF_64_NODYLD32: the same, of what is loaded (.BTF.ext uses it)
   call32 = 10,   // R_BPF_64_32: call
 };
 
