@@ -282,6 +282,12 @@ constexpr Directive directives[] = {
 
 }  // namespace
 
+bool is_ignored(const Token& name) {
+  for (const Directive& directive : directives)
+    if (directive.run == ignore && name.is(directive.name)) return true;
+  return false;
+}
+
 void run_directive(DirectiveHost& host, std::span<const Token> tokens) {
   Call call{.host = host, .tokens = tokens, .number = 0};
   for (const Directive& directive : directives) {

@@ -24,6 +24,9 @@ class DirectiveHost {
   ~DirectiveHost() = default;
 };
 
+// Directives for debuggers and linkers (.file, .loc, .cfi_*): read over, whatever their arguments are.
+bool is_ignored(const Token& name);
+
 // tokens[0] is the directive's name.
 void run_directive(DirectiveHost& host, std::span<const Token> tokens);
 

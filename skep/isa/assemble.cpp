@@ -94,11 +94,6 @@ class Assembler : public DirectiveHost {
   bool given_up() const { return state_.diagnostics.errors() >= most_errors; }
 
   void statements(std::span<const Token> tokens) {
-    for (const Token& token : tokens) {
-      if (token.kind != TokenKind::bad) continue;
-      state_.error(here_.line, token, fmt::format("{}: '{}'", token.message, token.text));
-      return;
-    }
     while (!tokens.empty()) {
       auto end = std::find_if(tokens.begin(), tokens.end(), [](const Token& t) { return t.is(';'); });
       std::size_t count = static_cast<std::size_t>(end - tokens.begin());
@@ -113,7 +108,12 @@ class Assembler : public DirectiveHost {
       if (!label(tokens[0])) return;
       tokens = tokens.subspan(2);
     }
-    if (tokens.empty()) return;
+    if (tokens.empty() || is_ignored(tokens[0])) return;
+    for (const Token& token : tokens) {
+      if (token.kind != TokenKind::bad) continue;
+      state_.error(here_.line, token, fmt::format("{}: '{}'", token.message, token.text));
+      return;
+    }
     if (is_assignment(tokens)) {
       assign_symbol(*this, tokens[0], tokens.subspan(2));
     } else if (tokens[0].kind == TokenKind::identifier && tokens[0].text.starts_with('.')) {

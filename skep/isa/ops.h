@@ -270,7 +270,7 @@ namespace rows {
 consteval bool table_is_sound() {
   for (std::size_t a = 0; a < op_count; ++a) {
     const Op& op = all[a];
-    if (op.name.empty() || op.gnu.empty() || op.syntax == nullptr) return false;
+    if (op.name.empty() || op.gnu.empty()) return false;
     if (op.field == Field::src && op.has(uses_src)) return false;
     if (op.field == Field::off && op.has(uses_off)) return false;
     if (op.field == Field::imm && op.has(uses_imm)) return false;

@@ -12,8 +12,7 @@ Made create_hash(const Definition&);        // hash, percpu_hash, lru_hash, lru_
 Made create_lpm_trie(const Definition&);    // lpm_trie
 Made create_ringbuf(const Definition&);     // ringbuf
 Made create_queue(const Definition&);       // queue, stack
-Made create_references(const Definition&);  // prog_array, array_of_maps, perf_event_array, hash_of_maps
-Made create_devices(const Definition&);     // devmap, devmap_hash, cpumap, xskmap
+Made create_references(const Definition&);  // prog_array, array_of_maps, hash_of_maps
 Made create_bloom(const Definition&);       // bloom_filter
 
 // EINVAL naming what is wrong with a definition.

@@ -60,10 +60,20 @@ struct Family {
 };
 
 constexpr Family families[] = {
-    {MapType::hash, create_hash},         {MapType::array, create_array},
-    {MapType::percpu_hash, create_hash},  {MapType::percpu_array, create_array},
-    {MapType::lru_hash, create_hash},     {MapType::lru_percpu_hash, create_hash},
-    {MapType::lpm_trie, create_lpm_trie}, {MapType::ringbuf, create_ringbuf},
+    {MapType::hash, create_hash},
+    {MapType::array, create_array},
+    {MapType::percpu_hash, create_hash},
+    {MapType::percpu_array, create_array},
+    {MapType::lru_hash, create_hash},
+    {MapType::lru_percpu_hash, create_hash},
+    {MapType::lpm_trie, create_lpm_trie},
+    {MapType::ringbuf, create_ringbuf},
+    {MapType::queue, create_queue},
+    {MapType::stack, create_queue},
+    {MapType::bloom_filter, create_bloom},
+    {MapType::prog_array, create_references},
+    {MapType::array_of_maps, create_references},
+    {MapType::hash_of_maps, create_references},
 };
 
 const Family* find_family(MapType type) {

@@ -18,6 +18,7 @@
 #include "skep/image/maps.h"
 #include "skep/image/run.h"
 #include "skep/maps/bell.h"
+#include "skep/maps/graveyard.h"
 #include "skep/uapi/numbers.h"
 
 namespace skep::maps {
@@ -49,6 +50,7 @@ struct Definition {
   std::uint32_t cpus = 1;            // possible CPUs
   std::uint64_t hash_seed = 0;       // same seed, same order of next_key
   Bell* bell = nullptr;              // rung when a waiter may go on (ring buffers); outlives the map
+  Graveyard* graveyard = nullptr;    // takes references that were replaced; outlives the map
   std::shared_ptr<class Map> inner;  // map-in-map: the template
   // Offset of a struct bpf_spin_lock in the value, or -1 (from BTF).
   std::int32_t spin_lock_at = -1;

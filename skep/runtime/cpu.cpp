@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <thread>
+#include <utility>
 
 #include "skep/maps/map.h"
 #include "skep/runtime/state.h"
@@ -116,6 +117,7 @@ Lease::Lease(Runtime::State& state, std::int64_t wanted) {
     for (std::size_t i = 0; i < tries; i++) {
       Cpu& cpu = *cpus[(first + i) % cpus.size()];
       if (cpu.busy.exchange(true, std::memory_order_acquire)) continue;
+      cpu.runs.fetch_add(1, std::memory_order_seq_cst);
       cpu_ = &cpu;
       if (wanted < 0) last = cpu.number;
       return;
@@ -124,6 +126,40 @@ Lease::Lease(Runtime::State& state, std::int64_t wanted) {
   }
 }
 
-Lease::~Lease() { cpu_->busy.store(false, std::memory_order_release); }
+Lease::~Lease() {
+  cpu_->runs.fetch_add(1, std::memory_order_release);
+  cpu_->busy.store(false, std::memory_order_release);
+}
+
+RunGraveyard::~RunGraveyard() {
+  // What dies here may retire more.
+  while (!graves_.empty()) {
+    std::vector<Grave> last = std::exchange(graves_, {});
+    last.clear();
+  }
+}
+
+bool RunGraveyard::is_over(const Grave& grave) const {
+  for (std::size_t i = 0; i < cpus_.size(); i++)
+    if ((grave.seen[i] & 1) && cpus_[i]->runs.load(std::memory_order_acquire) == grave.seen[i]) return false;
+  return true;
+}
+
+void RunGraveyard::retire(std::shared_ptr<void> object) {
+  std::vector<Grave> over;  // what dies, dies outside of the lock: it may retire more
+  std::lock_guard lock(mutex_);
+  Grave grave{std::move(object), {}};
+  for (const auto& cpu : cpus_) grave.seen.push_back(cpu->runs.load(std::memory_order_seq_cst));
+  graves_.push_back(std::move(grave));
+  for (std::size_t i = 0; i < graves_.size();) {
+    if (!is_over(graves_[i])) {
+      i++;
+      continue;
+    }
+    over.push_back(std::move(graves_[i]));
+    graves_[i] = std::move(graves_.back());
+    graves_.pop_back();
+  }
+}
 
 }  // namespace skep::runtime

@@ -53,6 +53,7 @@ struct Cpu final : image::Sink {
   Runtime::State& state;
   std::uint32_t number;
   std::atomic<bool> busy{false};
+  std::atomic<std::uint64_t> runs{0};  // odd while a run is under way
   vm::Machine machine;
   image::Regions regions;
   image::RunContext ctx;

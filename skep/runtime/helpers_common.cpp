@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "skep/maps/references.h"
 #include "skep/runtime/cpu.h"
 #include "skep/runtime/helpers.h"
 #include "skep/runtime/user_memory.h"
@@ -58,14 +59,15 @@ uint64_t get_current_comm(uint64_t to, uint64_t size, uint64_t, uint64_t, uint64
 uint64_t tail_call(uint64_t, uint64_t map, uint64_t index_, uint64_t, uint64_t, RunContext* ctx) {
   auto* array = at<image::MapDescriptor>(map);
   auto index = static_cast<std::uint32_t>(index_);
-  if (array->type != uapi::MapType::prog_array || !array->lookup) {
+  if (array->type != uapi::MapType::prog_array) {
     ctx->fault = "bpf_tail_call takes a program array";
     return r0(-EINVAL);
   }
   if (index >= array->max_entries) return r0(-EINVAL);
   if (ctx->tail_calls >= max_tail_calls) return r0(-EINVAL);
   ctx->tail_calls++;
-  auto* target = static_cast<const image::Image*>(array->lookup(array, &index, ctx));
+  auto* programs = static_cast<const maps::ReferenceArray*>(static_cast<maps::Map*>(array->map));
+  auto* target = static_cast<const image::Image*>(programs->target(index));
   if (!target) return r0(-EINVAL);
   if (ctx->regions)
     for (image::MapDescriptor* m : target->maps) cpu_of(ctx).admit(*m);

@@ -48,11 +48,15 @@ Opened<MapObject> open_map(const Call& call, std::uint32_t fd) {
 }
 
 // The object that a value names by descriptor, for maps that hold objects.
-long read_reference(const Call& call, Map& map, std::uint32_t fd, maps::Reference& reference) {
+long read_reference(const Call& call, MapObject& object, std::uint32_t fd, maps::Reference& reference) {
+  Map& map = *object.map;
   switch (map.definition().type) {
     case MapType::prog_array: {
       Opened<ProgObject> prog = open_as<ProgObject>(call.task, fd);
       if (!prog) return prog.error;
+      if (!fits_together(object, *prog.object))
+        return refuse(EINVAL, "map '{}': holds programs of another type than '{}'", map.definition().name,
+                      prog->image.name);
       reference = {prog.object, &prog->image, prog->id};
       return 0;
     }
@@ -74,12 +78,14 @@ long read_reference(const Call& call, Map& map, std::uint32_t fd, maps::Referenc
   }
 }
 
-long update_one(const Call& call, Map& map, const void* key, const void* value, std::uint64_t flags) {
+long update_one(const Call& call, MapObject& object, const void* key, const void* value,
+                std::uint64_t flags) {
+  Map& map = *object.map;
   if (!map.holds_references()) return map.update(key, value, flags);
   std::uint32_t fd;
   std::memcpy(&fd, value, sizeof fd);
   maps::Reference reference;
-  if (long error = read_reference(call, map, fd, reference)) return error;
+  if (long error = read_reference(call, object, fd, reference)) return error;
   return map.update_reference(key, std::move(reference), flags);
 }
 
@@ -126,6 +132,7 @@ long map_create(Call& call) {
   d.name.assign(attr.map_name, strnlen(attr.map_name, sizeof attr.map_name - 1));
   d.cpus = call.state.cpu_count;
   d.bell = &call.state.bell;
+  d.graveyard = &call.state.graveyard;
   if (attr.btf_key_type_id || attr.btf_value_type_id) {
     Opened<BtfObject> btf = open_as<BtfObject>(call.task, attr.btf_fd);
     if (!btf) return btf.error;
@@ -199,7 +206,7 @@ long map_update(Call& call) {
   Scratch key(map.definition().key_size), value(map.user_value_size());
   if (long error = read_key(call, map, attr.key, key)) return error;
   if (!call.task.memory.read(value.at(), attr.value, map.user_value_size())) return -EFAULT;
-  return update_one(call, map, key.at(), value.at(), attr.flags);
+  return update_one(call, *object.object, key.at(), value.at(), attr.flags);
 }
 
 long map_delete(Call& call) {
@@ -309,7 +316,7 @@ long write_batch(Call& call, Each each) {
   for (; done < attr.count; done++) {
     std::uint64_t key_at = attr.keys + std::uint64_t{done} * map.definition().key_size;
     error = call.task.memory.read(key.at(), key_at, map.definition().key_size)
-                ? each(map, attr, done, key.at(), value)
+                ? each(*object.object, attr, done, key.at(), value)
                 : -EFAULT;
     if (error) break;
   }
@@ -324,17 +331,19 @@ long map_lookup_and_delete_batch(Call& call) { return lookup_batch(call, true); 
 
 long map_update_batch(Call& call) {
   return write_batch(
-      call, [&](Map& map, const MapBatchAttr& attr, std::uint32_t i, void* key, Scratch& value) -> long {
-        std::uint64_t at = attr.values + std::uint64_t{i} * map.user_value_size();
-        if (!call.task.memory.read(value.at(), at, map.user_value_size())) return -EFAULT;
-        return update_one(call, map, key, value.at(), attr.elem_flags);
+      call,
+      [&](MapObject& object, const MapBatchAttr& attr, std::uint32_t i, void* key, Scratch& value) -> long {
+        std::uint64_t at = attr.values + std::uint64_t{i} * object.map->user_value_size();
+        if (!call.task.memory.read(value.at(), at, object.map->user_value_size())) return -EFAULT;
+        return update_one(call, object, key, value.at(), attr.elem_flags);
       });
 }
 
 long map_delete_batch(Call& call) {
-  return write_batch(call, [](Map& map, const MapBatchAttr&, std::uint32_t, void* key, Scratch&) -> long {
-    return map.remove(key);
-  });
+  return write_batch(call,
+                     [](MapObject& object, const MapBatchAttr&, std::uint32_t, void* key, Scratch&) -> long {
+                       return object.map->remove(key);
+                     });
 }
 
 }  // namespace skep::runtime

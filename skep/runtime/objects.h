@@ -43,6 +43,10 @@ struct MapObject final : Object {
   std::shared_ptr<maps::Map> map;
   std::shared_ptr<BtfObject> btf;
   std::uint32_t btf_key_type_id = 0, btf_value_type_id = 0;
+  // Program arrays: what the first program made of it.
+  std::mutex owner_lock;
+  uapi::ProgType owner_type = uapi::ProgType::unspec;
+  bool owner_has_frags = false;
 };
 
 struct ProgObject final : Object {

@@ -112,6 +112,9 @@ Result<void> load(Call& call, std::span<const isa::Insn> insns, ProgObject& prog
   Finder finder(call);
   Source source{insns, &finder};
   TRY(lower(source, prog));
+  for (const auto& map : prog.maps)
+    if (map->map->definition().type == uapi::MapType::prog_array && !fits_together(*map, prog))
+      return fail(EINVAL, "tail_call map '{}' holds programs of another type", map->map->definition().name);
   for (std::uint32_t i = 0; i < attr.fd_array_cnt; i++) {
     auto map = TRY(finder.by_index(static_cast<std::int32_t>(i)));
     if (std::find(prog.maps.begin(), prog.maps.end(), map) == prog.maps.end()) prog.bound.push_back(map);
@@ -120,6 +123,17 @@ Result<void> load(Call& call, std::span<const isa::Insn> insns, ProgObject& prog
 }
 
 }  // namespace
+
+bool fits_together(MapObject& array, const ProgObject& prog) {
+  constexpr std::uint32_t has_frags = 1u << 5;  // BPF_F_XDP_HAS_FRAGS
+  bool frags = prog.flags & has_frags;
+  std::lock_guard lock(array.owner_lock);
+  if (array.owner_type == ProgType::unspec) {
+    array.owner_type = prog.image.type;
+    array.owner_has_frags = frags;
+  }
+  return array.owner_type == prog.image.type && array.owner_has_frags == frags;
+}
 
 long prog_load(Call& call) {
   const auto& attr = call.attr<ProgLoadAttr>();

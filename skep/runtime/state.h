@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "skep/maps/bell.h"
+#include "skep/maps/graveyard.h"
 #include "skep/runtime/inputs.h"
 #include "skep/runtime/objects.h"
 #include "skep/runtime/runtime.h"
@@ -24,11 +25,33 @@ struct Pins {
   std::map<std::string, File> entries;  // by absolute path without a trailing slash
 };
 
+// Keeps what maps let go of until the runs that may hold it have ended: each CPU counts its runs, odd while
+// one is under way.
+class RunGraveyard final : public maps::Graveyard {
+ public:
+  explicit RunGraveyard(const std::vector<std::unique_ptr<Cpu>>& cpus) : cpus_(cpus) {}
+  ~RunGraveyard() override;
+  void retire(std::shared_ptr<void> object) override;
+
+ private:
+  struct Grave {
+    std::shared_ptr<void> object;
+    std::vector<std::uint64_t> seen;  // the counts of all CPUs when it came
+  };
+  bool is_over(const Grave& grave) const;
+  const std::vector<std::unique_ptr<Cpu>>& cpus_;
+  std::mutex mutex_;
+  std::vector<Grave> graves_;
+};
+
 struct Runtime::State {
   State();
   ~State();
   Options options;
   std::uint32_t cpu_count = 1;
+  // Before all that may hold maps: those use both when they go.
+  std::vector<std::unique_ptr<Cpu>> cpus;
+  RunGraveyard graveyard{cpus};
   maps::Bell bell;
   Ids<MapObject> maps;
   Ids<ProgObject> progs;
@@ -38,7 +61,6 @@ struct Runtime::State {
   std::atomic<void*> printk_user{nullptr};
   std::unique_ptr<image::Inputs> own_inputs;
   std::atomic<image::Inputs*> inputs{nullptr};
-  std::vector<std::unique_ptr<Cpu>> cpus;
 };
 
 // sizeof(union bpf_attr) of the kernel that the layouts of attr.h follow.
@@ -118,6 +140,10 @@ Opened<T> open_as(const Task& task, std::uint32_t fd) {
   }
   return opened;
 }
+
+// Whether a program may stand in a program array, or use it: all programs of one array have one type. The
+// first one decides.
+bool fits_together(MapObject& array, const ProgObject& prog);
 
 // The rules of object names: letters, digits, '_' and '.', ended by a NUL within 16 bytes. False: EINVAL.
 bool valid_name(const char (&name)[uapi::obj_name_len]);

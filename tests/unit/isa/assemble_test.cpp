@@ -87,6 +87,8 @@ TEST(assemble, spellings) {
   EXPECT_EQ(good("r1=*(u8*)(r2)"), good("w1 = *(u8 *)(r2 + 0x0)"));
   EXPECT_EQ(good("r1 = *(u32 *)(r2 +4)"), good("w1 = *(u32 *)(r2 + 2*2)"));
   EXPECT_EQ(good("r1 = (8 << 2 | 1) & ~1"), good("r1 = 32"));
+  EXPECT_EQ(good(".file 0 \"/\" \"x.c\" md5 0x8f29de3d70a0ac94c2f9b22f6d98011d; exit; .cfi_endproc"),
+            good("exit"));
   EXPECT_EQ(good("size = 12\n r1 = size + -4 - 2"), good("r1 = 6"));
   EXPECT_EQ(good(".byte 0xe5, 0; .short (1f - . + 2 - 8) / 8; .long 0; exit; 1: exit"),
             good("may_goto +1; exit; exit"));

@@ -149,7 +149,10 @@ TEST(table, names_and_ids) {
   static_assert(row(op("jeq32_reg")).opcode == 0x1e);
   static_assert(row(op("movsx8_64")).field_value == 8);
   static_assert(op("lddw_map_fd") != op("lddw"));
-  for (const Op& op : ops()) EXPECT_EQ(find_op(op.name), &op);
+  for (const Op& op : ops()) {
+    EXPECT_EQ(find_op(op.name), &op);
+    EXPECT_NE(op.syntax, nullptr) << op.name;  // GCC's sanitizers cannot ask this in a static_assert
+  }
   EXPECT_EQ(find_op("add16_imm"), nullptr);
   EXPECT_EQ(find_op(""), nullptr);
 }

@@ -496,5 +496,82 @@ TEST(Ringbuf, a_hostile_consumer_position_cannot_break_it) {
   munmap(page, 4096);
 }
 
+TEST(Queue, and_stack_keep_their_order) {
+  for (auto type : {MapType::queue, MapType::stack}) {
+    bool stack = type == MapType::stack;
+    auto map = make(definition(type, 0, 4, 3));
+    image::MapDescriptor& d = map->descriptor();
+    std::uint32_t value = 0, got = 99;
+    EXPECT_EQ(d.pop(&d, &got, nullptr), -ENOENT);
+    EXPECT_EQ(got, 0u);
+    for (value = 1; value <= 3; value++) EXPECT_EQ(d.push(&d, &value, any, nullptr), 0);
+    EXPECT_EQ(d.push(&d, &value, any, nullptr), -E2BIG);
+    EXPECT_EQ(d.push(&d, &value, noexist, nullptr), -EINVAL);
+    EXPECT_EQ(d.push(&d, &value, exist, nullptr), 0);  // 4 comes, 1 goes
+    EXPECT_EQ(d.peek(&d, &got, nullptr), 0);
+    EXPECT_EQ(got, stack ? 4u : 2u);
+    EXPECT_EQ(map->lookup(nullptr, &got, 0), 0);
+    EXPECT_EQ(got, stack ? 4u : 2u);
+    for (std::uint32_t i = 0; i < 3; i++) {
+      EXPECT_EQ(map->lookup_and_delete(nullptr, &got, 0), 0);
+      EXPECT_EQ(got, stack ? 4 - i : 2 + i);
+    }
+    EXPECT_EQ(map->lookup_and_delete(nullptr, &got, 0), -ENOENT);
+  }
+  EXPECT_EQ(error_of(definition(MapType::queue, 4, 4, 1)), EINVAL);
+  EXPECT_EQ(error_of(definition(MapType::stack, 0, 1 << 20, 1 << 12)), E2BIG);
+}
+
+TEST(BloomFilter, never_forgets) {
+  auto map = make(definition(MapType::bloom_filter, 0, 12, 1000));
+  image::MapDescriptor& d = map->descriptor();
+  std::uint32_t value[3] = {0, 7, 7};
+  for (value[0] = 0; value[0] < 1000; value[0]++) ASSERT_EQ(d.push(&d, value, any, nullptr), 0);
+  for (value[0] = 0; value[0] < 1000; value[0]++) ASSERT_EQ(d.peek(&d, value, nullptr), 0);
+  int wrong = 0;
+  for (value[0] = 1000; value[0] < 11000; value[0]++) wrong += d.peek(&d, value, nullptr) == 0;
+  EXPECT_LT(wrong, 1000);  // one in fifty is expected
+  EXPECT_EQ(d.push(&d, value, exist, nullptr), -EINVAL);
+  Definition sixteen = definition(MapType::bloom_filter, 0, 4, 10);
+  sixteen.extra = 16;
+  EXPECT_EQ(error_of(sixteen), EINVAL);
+}
+
+struct Bury final : Graveyard {
+  std::vector<std::shared_ptr<void>> buried;
+  void retire(std::shared_ptr<void> object) override { buried.push_back(std::move(object)); }
+};
+
+TEST(References, arrays_and_hashes_of_maps) {
+  Bury graveyard;
+  auto inner = make(definition(MapType::array, 4, 8, 2));
+  auto other = make(definition(MapType::array, 4, 8, 2));
+  for (auto type : {MapType::array_of_maps, MapType::hash_of_maps}) {
+    Definition d = definition(type, 4, 4, 5);
+    EXPECT_EQ(error_of(d), EBADF);
+    d.inner = inner;
+    d.graveyard = &graveyard;
+    auto map = make(d);
+    image::MapDescriptor& m = map->descriptor();
+    std::uint32_t key = 3, id = 0;
+    EXPECT_EQ(m.lookup(&m, &key, nullptr), nullptr);
+    EXPECT_EQ(map->lookup(&key, &id, 0), -ENOENT);
+    EXPECT_EQ(map->remove(&key), -ENOENT);
+    ASSERT_EQ(map->update_reference(&key, {inner, &inner->descriptor(), 11}, any), 0);
+    EXPECT_EQ(m.lookup(&m, &key, nullptr), &inner->descriptor());
+    ASSERT_EQ(map->update_reference(&key, {other, &other->descriptor(), 12}, any), 0);
+    EXPECT_EQ(graveyard.buried.back(), inner);
+    EXPECT_EQ(m.lookup(&m, &key, nullptr), &other->descriptor());
+    EXPECT_EQ(map->lookup(&key, &id, 0), 0);
+    EXPECT_EQ(id, 12u);
+    EXPECT_EQ(map->remove(&key), 0);
+    EXPECT_EQ(graveyard.buried.back(), other);
+    EXPECT_EQ(m.lookup(&m, &key, nullptr), nullptr);
+    Definition nested = d;
+    nested.inner = map;
+    EXPECT_EQ(error_of(nested), EINVAL);
+  }
+}
+
 }  // namespace
 }  // namespace skep::maps

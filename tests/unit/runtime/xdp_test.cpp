@@ -274,5 +274,70 @@ TEST_F(Xdp, direct_map_value) {
   EXPECT_EQ(load(program({lddw(1, 2, static_cast<std::int32_t>(map), 16), mov(0, 0), exit_()})), -EINVAL);
 }
 
+TEST_F(Xdp, tail_calls) {
+  long map = create_map(MapType::prog_array, 4, 4, 3);
+  ASSERT_GE(map, 0) << sys->last_error();
+  long target = load(program({mov(0, 7), exit_()}));
+  long fd = load(program({mov_reg(6, 1), map_fd(2, map), mov(3, 1), call(12), mov(0, 2), exit_()}));
+  ASSERT_GE(fd, 0) << log;
+  EXPECT_EQ(run(fd, packet(60)).retval, 2u);  // nothing there: it goes on
+  std::uint32_t key = 1, value = static_cast<std::uint32_t>(target);
+  ASSERT_EQ(update(map, &key, &value), 0) << sys->last_error();
+  sys->close(static_cast<int>(target));  // the array keeps it
+  EXPECT_EQ(run(fd, packet(60)).retval, 7u);
+  EXPECT_EQ(lookup(map, &key, &value), 0);
+  EXPECT_NE(value, 0u);
+  value = 4711;
+  EXPECT_EQ(update(map, &key, &value), -EBADF);
+
+  // A program that calls itself ends after 33 calls.
+  value = static_cast<std::uint32_t>(fd);
+  ASSERT_EQ(update(map, &key, &value), 0);
+  EXPECT_EQ(run(fd, packet(60)).retval, 2u);
+
+  // Programs with and without frags do not mix.
+  Program code = program({mov(0, 1), exit_()});
+  auto attr = load_attr(code);
+  attr.prog_flags = 1u << 5;
+  long frags = bpf(Command::prog_load, attr);
+  ASSERT_GE(frags, 0);
+  value = static_cast<std::uint32_t>(frags);
+  EXPECT_EQ(update(map, &key, &value), -EINVAL);
+  EXPECT_EQ(load(program({map_fd(1, map), mov_reg(2, 10), add(2, -4), st32(10, -4, 0), call(1), mov(0, 0),
+                          exit_()})) >= 0,
+            true);
+  // The array holds a program that holds the array: emptied, both may go.
+  auto empty = element(map, &key, nullptr);
+  EXPECT_EQ(bpf(Command::map_delete_elem, empty), 0);
+}
+
+TEST_F(Xdp, maps_in_maps) {
+  long inner = create_map(MapType::array, 4, 8, 2), wrong = create_map(MapType::array, 4, 16, 2);
+  for (auto type : {MapType::array_of_maps, MapType::hash_of_maps}) {
+    uapi::MapCreateAttr attr{};
+    attr.map_type = static_cast<std::uint32_t>(type);
+    attr.key_size = attr.value_size = 4;
+    attr.max_entries = 4;
+    EXPECT_EQ(bpf(Command::map_create, attr), -EBADF);
+    attr.inner_map_fd = static_cast<std::uint32_t>(inner);
+    long outer = bpf(Command::map_create, attr);
+    ASSERT_GE(outer, 0) << sys->last_error();
+    std::uint32_t key = 2, value = static_cast<std::uint32_t>(wrong);
+    EXPECT_EQ(update(outer, &key, &value), -EINVAL);
+    value = static_cast<std::uint32_t>(inner);
+    ASSERT_EQ(update(outer, &key, &value), 0) << sys->last_error();
+    std::uint32_t inner_key = 1;
+    std::uint64_t number = type == MapType::array_of_maps ? 55 : 66;
+    ASSERT_EQ(update(inner, &inner_key, &number), 0);
+    long fd = load(program({st32(10, -4, 2), st32(10, -8, 1), map_fd(1, outer), mov_reg(2, 10), add(2, -4),
+                            call(1), jeq(0, 0, 6), mov_reg(1, 0), mov_reg(2, 10), add(2, -8), call(1),
+                            jeq(0, 0, 1), ldx64(0, 0, 0), exit_()}));
+    ASSERT_GE(fd, 0) << log;
+    Ran ran = run(fd, packet(60));
+    ASSERT_EQ(ran.error, 0) << sys->last_error();
+    EXPECT_EQ(ran.retval, number);
+  }
+}
+
 }  // namespace
 }  // namespace skep::runtime
