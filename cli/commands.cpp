@@ -11,7 +11,8 @@ namespace skep::cli {
 namespace {
 
 constexpr Option json_option = {"json", "", "print one JSON document instead of text"};
-constexpr Option strict_option = {"strict", "", "refuse what libbpf 1.x refuses (legacy SEC(\"maps\") definitions)"};
+constexpr Option strict_option = {"strict", "",
+                                  "refuse what libbpf 1.x refuses (legacy SEC(\"maps\") definitions)"};
 
 constexpr Option run_options[] = {
     {"prog", "NAME", "the program to run; needed when the object has several that take packets"},
@@ -27,25 +28,31 @@ constexpr Option run_options[] = {
     json_option,
 };
 constexpr Option object_options[] = {strict_option, json_option};
-constexpr Option prog_dump_options[] = {
-    {"prog", "NAME", "only this program"}, {"opcodes", "", "print the bytes of each instruction too"}, strict_option};
+constexpr Option prog_dump_options[] = {{"prog", "NAME", "only this program"},
+                                        {"opcodes", "", "print the bytes of each instruction too"},
+                                        strict_option};
 constexpr Option btf_options[] = {json_option};
 
 constexpr Command table[] = {
     {"run", "OBJECT|SOURCE.c", 1, 1, "run a program on each packet of a capture",
-     "Compiles SOURCE.c (with $SKEP_CLANG, clang, or clang-19 ... clang-14), loads the object into the user-space\n"
-     "runtime, which needs no privileges, and runs one program on each packet. Shows verdicts, decoded maps, the\n"
+     "Compiles SOURCE.c (with $SKEP_CLANG, clang, or clang-19 ... clang-14), loads the object into the "
+     "user-space\n"
+     "runtime, which needs no privileges, and runs one program on each packet. Shows verdicts, decoded maps, "
+     "the\n"
      "program's output and the packets per second.\n"
      "\n"
-     "Each run goes through BPF_PROG_TEST_RUN. The runtime executes in its checked interpreter: an access outside of\n"
-     "the memory that the program may touch ends that run with a fault that names instruction, source line and\n"
+     "Each run goes through BPF_PROG_TEST_RUN. The runtime executes in its checked interpreter: an access "
+     "outside of\n"
+     "the memory that the program may touch ends that run with a fault that names instruction, source line "
+     "and\n"
      "address; the run of the other packets goes on and skep exits with 1.",
      run_options, run_run},
-    {"prog dump", "OBJECT|SOURCE.c", 1, 1, "print the instructions of the programs of an object", "", prog_dump_options,
-     run_prog_dump},
-    {"map show", "OBJECT|SOURCE.c", 1, 1, "list the maps that an object defines", "", object_options, run_map_show},
-    {"btf dump file", "OBJECT|BTF", 1, 1, "print the types of an object or of a raw BTF file", "", btf_options,
-     run_btf_dump},
+    {"prog dump", "OBJECT|SOURCE.c", 1, 1, "print the instructions of the programs of an object", "",
+     prog_dump_options, run_prog_dump},
+    {"map show", "OBJECT|SOURCE.c", 1, 1, "list the maps that an object defines", "", object_options,
+     run_map_show},
+    {"btf dump file", "OBJECT|BTF", 1, 1, "print the types of an object or of a raw BTF file", "",
+     btf_options, run_btf_dump},
     {"help", "[COMMAND]", 0, 4, "this list, or one command's page", "", {}, run_help},
     {"version", "", 0, 0, "print the version", "", {}, run_version},
 };
@@ -91,13 +98,16 @@ Result<Found> find_command(std::span<char* const> words) {
     for (const Command* c : candidates) {
       auto parts = split_words(c->words);
       if (n >= parts.size()) continue;
-      if (parts[n] == word) exact.push_back(c);
-      else if (!word.empty() && parts[n].starts_with(word)) prefix.push_back(c);
+      if (parts[n] == word)
+        exact.push_back(c);
+      else if (!word.empty() && parts[n].starts_with(word))
+        prefix.push_back(c);
     }
     candidates = exact.empty() ? prefix : exact;
     if (candidates.empty()) return fail(EINVAL, "unknown command '{}'; see 'skep help'", word);
     // All that are left share their first n + 1 words; done when one is complete.
-    if (candidates.size() == 1 && split_words(candidates[0]->words).size() == n + 1) return Found{candidates[0], n + 1};
+    if (candidates.size() == 1 && split_words(candidates[0]->words).size() == n + 1)
+      return Found{candidates[0], n + 1};
   }
   return fail(EINVAL, "which command? {}", list_of(candidates));
 }
@@ -155,14 +165,37 @@ std::string print_help() {
 }
 
 std::string print_help(const Command& command) {
-  std::string out = fmt::format("usage: skep {}{}{}{}\n\n{}\n", command.words, command.arguments.empty() ? "" : " ",
-                                command.arguments, command.options.empty() ? "" : " [OPTIONS]", command.summary);
+  std::string out =
+      fmt::format("usage: skep {}{}{}{}\n\n{}\n", command.words, command.arguments.empty() ? "" : " ",
+                  command.arguments, command.options.empty() ? "" : " [OPTIONS]", command.summary);
   if (!command.details.empty()) out += fmt::format("\n{}\n", command.details);
   if (!command.options.empty()) out += "\noptions:\n";
   for (const Option& o : command.options)
-    out += fmt::format("  {:<20} {}\n", fmt::format("--{}{}{}", o.name, o.argument.empty() ? "" : " ", o.argument),
-                       o.help);
+    out += fmt::format("  {:<20} {}\n",
+                       fmt::format("--{}{}{}", o.name, o.argument.empty() ? "" : " ", o.argument), o.help);
   return out;
+}
+
+int run_help(const Arguments& arguments) {
+  if (arguments.positional.empty()) {
+    fmt::print("{}", print_help());
+    return Exit::ok;
+  }
+  std::vector<std::string> copy = arguments.positional;
+  std::vector<char*> words;
+  for (std::string& word : copy) words.push_back(word.data());
+  auto found = find_command(words);
+  if (!found) {
+    report(found.error());
+    return Exit::usage;
+  }
+  fmt::print("{}", print_help(*found->command));
+  return Exit::ok;
+}
+
+int run_version(const Arguments&) {
+  fmt::print("skep {}\n", SKEP_VERSION);
+  return Exit::ok;
 }
 
 int report(const Error& error) {

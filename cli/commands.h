@@ -1,5 +1,5 @@
-// The command table: what skep can be told, its arguments, options and help. Parsing, `skep help` and usage errors are
-// derived from it.
+// The command table: what skep can be told, its arguments, options and help. Parsing, `skep help` and usage
+// errors are derived from it.
 #pragma once
 
 #include <map>
@@ -47,7 +47,8 @@ struct Command {
 // Every command, in the order of the help.
 std::span<const Command> commands();
 
-// The command that the first words name and how many they are; words may be abbreviated while they stay unique.
+// The command that the first words name and how many they are; words may be abbreviated while they stay
+// unique.
 struct Found {
   const Command* command;
   std::size_t words;

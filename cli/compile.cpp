@@ -72,12 +72,14 @@ Result<std::string> find_clang() {
   }
   for (const char* name : {"clang", "clang-19", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14"})
     if (in_path(name)) return std::string(name);
-  return fail(ENOENT,
-              "no clang to compile C with; install one (apt-get install --no-install-recommends clang-19) or set "
-              "$SKEP_CLANG");
+  return fail(
+      ENOENT,
+      "no clang to compile C with; install one (apt-get install --no-install-recommends clang-19) or set "
+      "$SKEP_CLANG");
 }
 
-// What clang must know of this machine: where Debian keeps <asm/types.h>, and whose registers bpf_tracing.h means.
+// What clang must know of this machine: where Debian keeps <asm/types.h>, and whose registers bpf_tracing.h
+// means.
 struct Machine {
   const char* triple;
   const char* arch;
@@ -118,10 +120,12 @@ Result<Buffer> compile(const std::string& source) {
   for (const EmbeddedFile& header : bpf_headers())
     TRY(base::write_file(folder.file(header.path), base::as_bytes(header.text)));
   std::string object = folder.file("out.o");
-  std::vector<std::string> command = {clang, "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-I", folder.path()};
+  std::vector<std::string> command = {clang, "-target", "bpf", "-mcpu=v3",   "-O2",
+                                      "-g",  "-Wall",   "-I",  folder.path()};
   if (*machine.arch) command.push_back(fmt::format("-D__TARGET_ARCH_{}", machine.arch));
   std::string include = fmt::format("/usr/include/{}", machine.triple);
-  if (*machine.triple && ::access(include.c_str(), R_OK) == 0) command.insert(command.end(), {"-idirafter", include});
+  if (*machine.triple && ::access(include.c_str(), R_OK) == 0)
+    command.insert(command.end(), {"-idirafter", include});
   command.insert(command.end(), {"-c", source, "-o", object});
   int status = TRY(run_and_wait(command));
   if (status != 0) return fail(EINVAL, "{}: {} could not compile it (exit code {})", source, clang, status);

@@ -88,7 +88,8 @@ int run_prog_dump(const Arguments& arguments) {
     found = true;
     dump_program(*spec, program, arguments.has("opcodes"));
   }
-  if (wanted && !found) return report({ENOENT, fmt::format("{}: no program '{}'", arguments.positional[0], *wanted)});
+  if (wanted && !found)
+    return report({ENOENT, fmt::format("{}: no program '{}'", arguments.positional[0], *wanted)});
   return Exit::ok;
 }
 
@@ -118,8 +119,9 @@ int run_map_show(const Arguments& arguments) {
   Table table({"name", "type", "key", "value", "max_entries", "flags", "key type", "value type"});
   for (const object::MapSpec& map : spec->maps)
     table.row({map.name, map_type_name(map.type), fmt::format("{} B", map.key_size),
-               fmt::format("{} B", map.value_size), fmt::format("{}", map.max_entries), fmt::format("{:#x}", map.flags),
-               type_text(*spec, map.key_type_id), type_text(*spec, map.value_type_id)});
+               fmt::format("{} B", map.value_size), fmt::format("{}", map.max_entries),
+               fmt::format("{:#x}", map.flags), type_text(*spec, map.key_type_id),
+               type_text(*spec, map.value_type_id)});
   fmt::print("{}", table.print(""));
   return Exit::ok;
 }
@@ -144,7 +146,8 @@ int run_btf_dump(const Arguments& arguments) {
     json.object();
     json.key("types");
     json.array();
-    for (btf::TypeId id = types->first_id(); id < types->type_count(); id++) btf::print_type(*types, id, json);
+    for (btf::TypeId id = types->first_id(); id < types->type_count(); id++)
+      btf::print_type(*types, id, json);
     json.end();
     json.end();
     fmt::print("{}", json.take());

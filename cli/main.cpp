@@ -17,25 +17,6 @@ int wrong_usage(const Error& error) {
 
 }  // namespace
 
-int run_help(const Arguments& arguments) {
-  if (arguments.positional.empty()) {
-    fmt::print("{}", print_help());
-    return Exit::ok;
-  }
-  std::vector<std::string> copy = arguments.positional;
-  std::vector<char*> words;
-  for (std::string& word : copy) words.push_back(word.data());
-  auto found = find_command(words);
-  if (!found) return wrong_usage(found.error());
-  fmt::print("{}", print_help(*found->command));
-  return Exit::ok;
-}
-
-int run_version(const Arguments&) {
-  fmt::print("skep {}\n", SKEP_VERSION);
-  return Exit::ok;
-}
-
 int run(std::span<char* const> words) {
   if (words.empty()) {
     fmt::print(stderr, "{}", print_help());
@@ -55,7 +36,8 @@ int run(std::span<char* const> words) {
   auto arguments = parse_arguments(*found->command, rest);
   if (!arguments) return wrong_usage(arguments.error());
   int code = found->command->run(*arguments);
-  if (std::fflush(stdout) != 0 && code == Exit::ok) return report({errno, "standard output: " + base::errno_text(errno)});
+  if (std::fflush(stdout) != 0 && code == Exit::ok)
+    return report({errno, "standard output: " + base::errno_text(errno)});
   return code;
 }
 

@@ -83,7 +83,8 @@ Result<std::string> choose_program(object::ObjectSpec& spec, const std::string& 
   const object::ProgramSpec* program = spec.find_program(chosen);
   if (!program) return fail(ENOENT, "{}: no program '{}'; there is {}", spec.name, chosen, names);
   if (!takes_packets(program->type))
-    return fail(EINVAL, "{}: program '{}' (SEC \"{}\") does not take packets", spec.name, chosen, program->section);
+    return fail(EINVAL, "{}: program '{}' (SEC \"{}\") does not take packets", spec.name, chosen,
+                program->section);
   for (object::ProgramSpec& other : spec.programs) other.autoload = other.name == chosen;
   return chosen;
 }
@@ -99,17 +100,20 @@ Result<void> fill_maps(uapi::Sys& sys, const object::Object& object, const std::
   }
   for (const MapUpdate& update : updates) {
     const object::Map* made = object.map(update.map);
-    if (!made || made->fd() < 0) return fail(ENOENT, "{}:{}: the object has no map '{}'", file, update.line, update.map);
+    if (!made || made->fd() < 0)
+      return fail(ENOENT, "{}:{}: the object has no map '{}'", file, update.line, update.map);
     const object::MapSpec* map = &made->spec();
     if (update.key.size() != map->key_size || update.value.size() != map->value_size)
-      return fail(EINVAL, "{}:{}: map '{}' has keys of {} and values of {} bytes, not {} and {}", file, update.line,
-                  update.map, map->key_size, map->value_size, update.key.size(), update.value.size());
+      return fail(EINVAL, "{}:{}: map '{}' has keys of {} and values of {} bytes, not {} and {}", file,
+                  update.line, update.map, map->key_size, map->value_size, update.key.size(),
+                  update.value.size());
     Buffer value = update.value;
     const uapi::MapTypeRow* row = uapi::find_map_type(map->type);
     if (row && row->per_cpu) {  // every CPU gets the same
       value.resize((value.size() + 7) / 8 * 8);
       Buffer one = value;
-      for (std::uint32_t cpu = 1; cpu < sys.possible_cpus(); cpu++) value.insert(value.end(), one.begin(), one.end());
+      for (std::uint32_t cpu = 1; cpu < sys.possible_cpus(); cpu++)
+        value.insert(value.end(), one.begin(), one.end());
     }
     long error = uapi::map_update(sys, made->fd(), update.key.data(), value.data(), update.flags);
     if (error < 0)
@@ -119,14 +123,17 @@ Result<void> fill_maps(uapi::Sys& sys, const object::Object& object, const std::
   return {};
 }
 
-Result<btf::TypeId> find_event_type(const object::Object& object, const std::string& map, const std::string& name) {
+Result<btf::TypeId> find_event_type(const object::Object& object, const std::string& map,
+                                    const std::string& name) {
   const object::Map* ring = object.map(map);
-  if (!ring || ring->spec().type != uapi::MapType::ringbuf) return fail(ENOENT, "--event: no ring buffer '{}'", map);
+  if (!ring || ring->spec().type != uapi::MapType::ringbuf)
+    return fail(ENOENT, "--event: no ring buffer '{}'", map);
   if (!object.btf()) return fail(ENOENT, "--event: the object has no BTF");
   for (btf::Kind kind : {btf::Kind::struct_, btf::Kind::union_, btf::Kind::typedef_})
     if (auto id = object.btf()->find(name, kind)) return *id;
   return fail(ENOENT,
-              "--event: the object's BTF has no struct '{}' (compilers keep only what a global, map or function names: "
+              "--event: the object's BTF has no struct '{}' (compilers keep only what a global, map or "
+              "function names: "
               "add `struct {} *unused_{} __attribute__((unused));`)",
               name, name, name);
 }
@@ -134,7 +141,8 @@ Result<btf::TypeId> find_event_type(const object::Object& object, const std::str
 // One capture through one loaded program.
 class Judge {
  public:
-  Judge(uapi::Sys& sys, runtime::RuntimeSys* runtime, const RunOptions& options, int prog_fd, RunReport& report)
+  Judge(uapi::Sys& sys, runtime::RuntimeSys* runtime, const RunOptions& options, int prog_fd,
+        RunReport& report)
       : sys_(sys), runtime_(runtime), options_(options), prog_fd_(prog_fd), report_(report), out_(1 << 17) {}
 
   Result<void> add_ring(const object::Map& map, btf::TypeId type) {
@@ -191,18 +199,20 @@ class Judge {
       return {};
     }
     if (error < 0)
-      return fail(static_cast<int>(-error), "packet {} ({} bytes): test run: {}", packet.number, packet.data.size(),
-                  base::errno_text(static_cast<int>(-error)));
+      return fail(static_cast<int>(-error), "packet {} ({} bytes): test run: {}", packet.number,
+                  packet.data.size(), base::errno_text(static_cast<int>(-error)));
     report_.packets++;
     report_.bytes += packet.data.size();
     Tally& tally = report_.verdicts[run.retval];
     tally.packets++;
     tally.bytes += packet.data.size();
-    if (options_.packets) fmt::print("{:<8} {}\n", verdict_name(report_.type, run.retval), net::summary(packet));
+    if (options_.packets)
+      fmt::print("{:<8} {}\n", verdict_name(report_.type, run.retval), net::summary(packet));
     if (writer && lets_through(report_.type, run.retval)) {
       net::Packet left = packet;
       left.data = Bytes(out_).first(run.data_size_out);
-      std::uint64_t cut = packet.original_length > packet.data.size() ? packet.original_length - packet.data.size() : 0;
+      std::uint64_t cut =
+          packet.original_length > packet.data.size() ? packet.original_length - packet.data.size() : 0;
       left.original_length = static_cast<std::uint32_t>(left.data.size() + cut);
       TRY(writer->write(left));
     }
@@ -246,8 +256,10 @@ void collect_printk(void* user, std::string_view line) {
 }
 
 std::uint64_t file_size(const std::string& path) {
-  struct stat st {};
-  return path != "-" && ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) ? static_cast<std::uint64_t>(st.st_size) : 0;
+  struct stat st{};
+  return path != "-" && ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode)
+             ? static_cast<std::uint64_t>(st.st_size)
+             : 0;
 }
 
 Result<int> run(const RunOptions& options) {
@@ -297,7 +309,8 @@ Result<int> run(const RunOptions& options) {
   std::optional<net::CaptureWriter> writer;
   if (!options.write.empty()) {
     net::WriteOptions format;
-    format.format = options.write.ends_with(".pcapng") ? net::CaptureFormat::pcapng : net::CaptureFormat::pcap;
+    format.format =
+        options.write.ends_with(".pcapng") ? net::CaptureFormat::pcapng : net::CaptureFormat::pcap;
     writer = TRY(net::CaptureWriter::create(options.write, format));
     report.written_to = options.write;
   }

@@ -51,7 +51,8 @@ void decode(const btf::Btf* types, btf::TypeId type, Bytes bytes, base::JsonWrit
 // The values of one element: (CPU, bytes); those that are all zero are left out of per-CPU maps.
 std::vector<std::pair<std::uint32_t, Bytes>> values_of(const MapContents& map, const Buffer& value) {
   std::vector<std::pair<std::uint32_t, Bytes>> out;
-  std::size_t stride = map.cpus > 1 || value.size() > map.spec->value_size ? value.size() / map.cpus : value.size();
+  std::size_t stride =
+      map.cpus > 1 || value.size() > map.spec->value_size ? value.size() / map.cpus : value.size();
   for (std::uint32_t cpu = 0; cpu < map.cpus; cpu++) {
     Bytes one = Bytes(value).subspan(cpu * stride, map.spec->value_size);
     if (map.cpus == 1 || !is_zero(one)) out.emplace_back(cpu, one);
@@ -117,9 +118,10 @@ std::string type_name(const MapSpec& spec) {
 void print_verdicts(const RunReport& report, std::string& out) {
   Table table({"verdict", "packets", "%", "bytes"});
   for (const auto& [result, tally] : report.verdicts)
-    table.row({verdict_name(report.type, result), grouped(tally.packets), percent(tally.packets, report.packets),
-               grouped(tally.bytes)});
-  if (report.faults) table.row({"(fault)", grouped(report.faults), percent(report.faults, report.packets), ""});
+    table.row({verdict_name(report.type, result), grouped(tally.packets),
+               percent(tally.packets, report.packets), grouped(tally.bytes)});
+  if (report.faults)
+    table.row({"(fault)", grouped(report.faults), percent(report.faults, report.packets), ""});
   out += table.print();
   for (const auto& [reason, packets] : report.skipped)
     out += fmt::format("  skipped {} packets: {}\n", grouped(packets), reason);
@@ -160,7 +162,8 @@ std::vector<MapContents> read_maps(uapi::Sys& sys, const object::Object& object)
     const MapSpec& spec = map.spec();
     const uapi::MapTypeRow* row = uapi::find_map_type(spec.type);
     bool readable = row && row->holds == uapi::ValueKind::data && spec.key_size > 0;
-    if (map.fd() < 0 || !readable || spec.origin == MapOrigin::rodata || spec.origin == MapOrigin::kconfig) continue;
+    if (map.fd() < 0 || !readable || spec.origin == MapOrigin::rodata || spec.origin == MapOrigin::kconfig)
+      continue;
     out.push_back(read_map(sys, spec, map.fd()));
   }
   return out;
@@ -168,8 +171,9 @@ std::vector<MapContents> read_maps(uapi::Sys& sys, const object::Object& object)
 
 std::string print_text(const RunReport& report) {
   constexpr std::size_t shown = 5;
-  std::string out = fmt::format("{}: {} ({}) over {} packets of {}\n\n", report.source, report.program,
-                                uapi::find_prog_type(report.type)->name, grouped(report.packets), report.capture);
+  std::string out =
+      fmt::format("{}: {} ({}) over {} packets of {}\n\n", report.source, report.program,
+                  uapi::find_prog_type(report.type)->name, grouped(report.packets), report.capture);
   print_verdicts(report, out);
   for (const MapContents& map : report.maps) print_map(report, map, out);
   for (const Records& records : report.records) {
@@ -180,9 +184,12 @@ std::string print_text(const RunReport& report) {
     if (records.count > shown) out += fmt::format("  ... and {} more\n", grouped(records.count - shown));
   }
   if (report.printk_lines) {
-    out += fmt::format("\nprintk: {} line{}\n", grouped(report.printk_lines), report.printk_lines == 1 ? "" : "s");
-    for (std::size_t i = 0; i < report.printk.size() && i < shown; i++) out += fmt::format("  {}\n", report.printk[i]);
-    if (report.printk_lines > shown) out += fmt::format("  ... and {} more\n", grouped(report.printk_lines - shown));
+    out += fmt::format("\nprintk: {} line{}\n", grouped(report.printk_lines),
+                       report.printk_lines == 1 ? "" : "s");
+    for (std::size_t i = 0; i < report.printk.size() && i < shown; i++)
+      out += fmt::format("  {}\n", report.printk[i]);
+    if (report.printk_lines > shown)
+      out += fmt::format("  ... and {} more\n", grouped(report.printk_lines - shown));
   }
   if (report.faults) out += fmt::format("\nfirst fault: {}\n", report.first_fault);
   if (!report.written_to.empty())

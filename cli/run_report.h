@@ -32,7 +32,7 @@ struct MapContents {
 // The records of a ring buffer, in order.
 struct Records {
   const object::MapSpec* spec = nullptr;
-  btf::TypeId type = 0;      // how to decode them; 0: as bytes
+  btf::TypeId type = 0;  // how to decode them; 0: as bytes
   std::uint64_t count = 0;
   std::vector<Buffer> kept;  // the first ones, at most max_kept
   static constexpr std::size_t max_kept = 1000;
@@ -46,8 +46,8 @@ struct RunReport {
   std::uint64_t packets = 0, bytes = 0;  // judged
   double seconds = 0;                    // reading included
   std::uint32_t repeat = 1;
-  std::map<std::uint32_t, Tally> verdicts;         // by the program's result
-  std::map<std::string, std::uint64_t> skipped;    // reason -> packets
+  std::map<std::uint32_t, Tally> verdicts;       // by the program's result
+  std::map<std::string, std::uint64_t> skipped;  // reason -> packets
   std::uint64_t faults = 0;
   std::string first_fault;
   std::uint64_t written = 0;

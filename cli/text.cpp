@@ -38,7 +38,8 @@ std::string Table::print(std::string_view indent) const {
     }
   auto is_number = [&](std::size_t column) {
     return rows_.size() > 1 && std::all_of(rows_.begin() + 1, rows_.end(), [&](const auto& row) {
-             return column >= row.size() || row[column].empty() || (row[column][0] >= '0' && row[column][0] <= '9');
+             return column >= row.size() || row[column].empty() ||
+                    (row[column][0] >= '0' && row[column][0] <= '9');
            });
   };
   std::string out;
@@ -46,7 +47,8 @@ std::string Table::print(std::string_view indent) const {
     std::string line(indent);
     for (std::size_t i = 0; i < row.size(); i++) {
       if (i) line += "  ";
-      line += is_number(i) ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
+      line +=
+          is_number(i) ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
@@ -58,7 +60,8 @@ double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-Progress::Progress(std::uint64_t total) : total_(total), started_(now_seconds()), terminal_(::isatty(2) == 1) {}
+Progress::Progress(std::uint64_t total)
+    : total_(total), started_(now_seconds()), terminal_(::isatty(2) == 1) {}
 
 void Progress::update(std::uint64_t done, std::uint64_t packets) {
   double now = now_seconds();
@@ -68,8 +71,8 @@ void Progress::update(std::uint64_t done, std::uint64_t packets) {
     constexpr std::size_t width = 30;
     double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
     auto filled = static_cast<std::size_t>(part * width);
-    fmt::print(stderr, "\r[{}{}] {:3.0f} %  {} packets ", std::string(filled, '#'), std::string(width - filled, '.'),
-               part * 100, grouped(packets));
+    fmt::print(stderr, "\r[{}{}] {:3.0f} %  {} packets ", std::string(filled, '#'),
+               std::string(width - filled, '.'), part * 100, grouped(packets));
   } else {
     fmt::print(stderr, "\r{} packets ", grouped(packets));
   }

@@ -77,6 +77,9 @@ struct {
 	__uint(max_entries, 64 * 1024);
 } drops SEC(".maps");
 
+// Keeps the type in BTF, so that `skep run --event drops=event` can decode the records.
+struct event *unused_event __attribute__((unused));
+
 struct packet {
 	void *at;
 	void *end;

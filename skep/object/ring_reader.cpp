@@ -14,9 +14,11 @@ Result<RingReader> RingReader::open(uapi::Sys& sys, int map_fd, std::uint32_t si
   reader.size_ = size_bytes;
   long error = sys.map(map_fd, 0, reader.page_, true, &reader.consumer_);
   if (error == 0)
-    error = sys.map(map_fd, reader.page_, reader.page_ + 2 * std::size_t{size_bytes}, false, &reader.producer_);
+    error =
+        sys.map(map_fd, reader.page_, reader.page_ + 2 * std::size_t{size_bytes}, false, &reader.producer_);
   if (error < 0)
-    return fail(static_cast<int>(-error), "ring buffer: cannot be mapped: {}", base::errno_text(static_cast<int>(-error)));
+    return fail(static_cast<int>(-error), "ring buffer: cannot be mapped: {}",
+                base::errno_text(static_cast<int>(-error)));
   reader.data_ = static_cast<const std::uint8_t*>(reader.producer_) + reader.page_;
   return reader;
 }

@@ -102,7 +102,8 @@ Result<Side::Maps> Side::maps() {
       first = false;
       std::swap(key, next);
       long error = uapi::map_lookup(*sys_, map.fd(), key.data(), value.data());
-      if (error < 0) return fail(static_cast<int>(-error), "map '{}': lookup of a key that was listed", spec.name);
+      if (error < 0)
+        return fail(static_cast<int>(-error), "map '{}': lookup of a key that was listed", spec.name);
       elements.emplace(key, value);
     }
   }
@@ -114,7 +115,8 @@ void Judgement::differ(std::string what) {
   if (first.size() < 10) first.push_back(std::move(what));
 }
 
-void judge_packet(Side& kernel, Side& runtime, Bytes packet, Bytes context, const std::string& name, Judgement& out) {
+void judge_packet(Side& kernel, Side& runtime, Bytes packet, Bytes context, const std::string& name,
+                  Judgement& out) {
   Side::Outcome theirs = kernel.run(packet, context);
   Side::Outcome ours = runtime.run(packet, context);
   out.compared++;
@@ -122,10 +124,12 @@ void judge_packet(Side& kernel, Side& runtime, Bytes packet, Bytes context, cons
   if (theirs.error != ours.error)
     return out.differ(fmt::format("{}: kernel answers {}, runtime {}", name, theirs.error, ours.error));
   if (theirs.retval != ours.retval)
-    return out.differ(fmt::format("{}: verdict {} in the kernel, {} in the runtime", name, theirs.retval, ours.retval));
+    return out.differ(
+        fmt::format("{}: verdict {} in the kernel, {} in the runtime", name, theirs.retval, ours.retval));
   if (theirs.packet != ours.packet)
     return out.differ(fmt::format("{}: packet of {} bytes {} in the kernel, {} bytes {} in the runtime", name,
-                                  theirs.packet.size(), hex(theirs.packet), ours.packet.size(), hex(ours.packet)));
+                                  theirs.packet.size(), hex(theirs.packet), ours.packet.size(),
+                                  hex(ours.packet)));
   out.differ(fmt::format("{}: context {} in the kernel, {} in the runtime", name, hex(theirs.context, 256),
                          hex(ours.context, 256)));
 }
@@ -138,12 +142,13 @@ void judge_maps(Side& kernel, Side& runtime, Judgement& out) {
     const auto& mine = (*ours)[name];
     if (mine == elements) continue;
     if (mine.size() != elements.size())
-      out.differ(fmt::format("map '{}': {} elements in the kernel, {} in the runtime", name, elements.size(), mine.size()));
+      out.differ(fmt::format("map '{}': {} elements in the kernel, {} in the runtime", name, elements.size(),
+                             mine.size()));
     for (const auto& [key, value] : elements) {
       auto found = mine.find(key);
       if (found != mine.end() && found->second == value) continue;
-      out.differ(fmt::format("map '{}', key {}: {} in the kernel, {} in the runtime", name, hex(key), hex(value),
-                             found == mine.end() ? "nothing" : hex(found->second)));
+      out.differ(fmt::format("map '{}', key {}: {} in the kernel, {} in the runtime", name, hex(key),
+                             hex(value), found == mine.end() ? "nothing" : hex(found->second)));
       break;
     }
   }

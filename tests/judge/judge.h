@@ -1,5 +1,5 @@
-// The judge: one program over the same packets in the Linux kernel (BPF_PROG_TEST_RUN) and in the runtime. Verdict,
-// packet, context and, at the end, every map must be identical.
+// The judge: one program over the same packets in the Linux kernel (BPF_PROG_TEST_RUN) and in the runtime.
+// Verdict, packet, context and, at the end, every map must be identical.
 //
 // Judged programs run on one CPU and use no clock and no randomness; everything else is their business.
 #pragma once
@@ -33,12 +33,14 @@ class Side {
   // `context` may be empty: none is given and none comes back.
   Outcome run(Bytes packet, Bytes context);
 
-  // Every map that user space can read: name -> key -> value, ring buffers and queues as record number -> record.
+  // Every map that user space can read: name -> key -> value, ring buffers and queues as record number ->
+  // record.
   using Maps = std::map<std::string, std::map<Buffer, Buffer>>;
   Result<Maps> maps();
 
  private:
-  Side(uapi::Sys& sys, object::Object object, int prog_fd) : sys_(&sys), object_(std::move(object)), prog_fd_(prog_fd) {}
+  Side(uapi::Sys& sys, object::Object object, int prog_fd)
+      : sys_(&sys), object_(std::move(object)), prog_fd_(prog_fd) {}
   uapi::Sys* sys_;
   object::Object object_;
   int prog_fd_;
@@ -54,7 +56,8 @@ struct Judgement {
 };
 
 // Runs one packet on both and compares.
-void judge_packet(Side& kernel, Side& runtime, Bytes packet, Bytes context, const std::string& name, Judgement& out);
+void judge_packet(Side& kernel, Side& runtime, Bytes packet, Bytes context, const std::string& name,
+                  Judgement& out);
 void judge_maps(Side& kernel, Side& runtime, Judgement& out);
 
 }  // namespace skep::judge

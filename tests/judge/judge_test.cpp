@@ -1,5 +1,6 @@
-// Every program of tests/programs and the firewall, over every Ethernet capture of the reference data and generated odd
-// packets, in the kernel and in the runtime. Needs clang to compile and the kernel's privileges; skips without.
+// Every program of tests/programs and the firewall, over every Ethernet capture of the reference data and
+// generated odd packets, in the kernel and in the runtime. Needs clang to compile and the kernel's
+// privileges; skips without.
 #include <dirent.h>
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -80,20 +81,22 @@ Buffer context_for(uapi::ProgType type, std::size_t packet_bytes, std::uint32_t 
   if (type == uapi::ProgType::xdp) {  // struct xdp_md; a third of the packets carry 8 bytes of metadata
     std::uint32_t meta = number % 3 == 0 && packet_bytes >= 14 + 8 ? 8 : 0;
     Buffer out(24);
-    base::store(out.data(), meta);                                        // data
+    base::store(out.data(), meta);                                          // data
     base::store(out.data() + 4, static_cast<std::uint32_t>(packet_bytes));  // data_end
     return out;
   }
-  Buffer out(192);  // struct __sk_buff
+  Buffer out(192);                           // struct __sk_buff
   base::store(out.data() + 8, number * 7);   // mark
   base::store(out.data() + 32, number % 8);  // priority
-  for (std::size_t i = 0; i < 5; i++) base::store(out.data() + 48 + 4 * i, static_cast<std::uint32_t>(number + i));  // cb
+  for (std::size_t i = 0; i < 5; i++)
+    base::store(out.data() + 48 + 4 * i, static_cast<std::uint32_t>(number + i));  // cb
   return out;
 }
 
 bool takes_context(uapi::ProgType type) {
-  return type == uapi::ProgType::xdp || type == uapi::ProgType::sched_cls || type == uapi::ProgType::sched_act ||
-         type == uapi::ProgType::cgroup_skb || type == uapi::ProgType::socket_filter;
+  return type == uapi::ProgType::xdp || type == uapi::ProgType::sched_cls ||
+         type == uapi::ProgType::sched_act || type == uapi::ProgType::cgroup_skb ||
+         type == uapi::ProgType::socket_filter;
 }
 
 class JudgeTest : public testing::TestWithParam<std::string> {};

@@ -82,8 +82,9 @@ TEST(Batch, updates) {
 
 TEST(Batch, mistakes_have_carets) {
   Diagnostics problems;
-  parse_batch("map update name m key 1 256 value 1\nmap delete name m\nmap update name m key 1 value 1 often\n", "b",
-              problems);
+  parse_batch(
+      "map update name m key 1 256 value 1\nmap delete name m\nmap update name m key 1 value 1 often\n", "b",
+      problems);
   EXPECT_EQ(problems.print(),
             "b:1:25: error: '256' is not a byte\n"
             "     1 | map update name m key 1 256 value 1\n"
