@@ -113,6 +113,9 @@ class Trie {
     if (!syntax.log.empty() && op.action != Class::load_imm64 && op.action != Class::call)
       texts.push_back(syntax.log);
     if (op.operation == Operation::call_local) texts.push_back("call pc $J");
+    // clang's spelling of a mov that clears the upper half.
+    if (op.operation == Operation::mov && op.width == 32 && op.source == Source::reg && op.sign_from == 0)
+      texts.push_back("$d = $S");
     return texts;
   }
 
