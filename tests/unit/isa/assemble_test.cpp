@@ -183,6 +183,25 @@ _license: .asciz "GPL")",
   EXPECT_EQ(assembly->find_section(".maps")->alignment, 8u);
 }
 
+// What clang -S writes, to the bytes that clang -c writes.
+TEST(assemble, compiler_output) {
+  Buffer file = base::read_file(std::string(SKEP_SOURCE_DIR) + "/tests/golden/isa/clang_v4.s").value();
+  Diagnostics diagnostics;
+  auto assembly = assemble(base::as_text(file), {}, diagnostics);
+  ASSERT_TRUE(assembly.has_value()) << diagnostics.print();
+  std::size_t compared = 0;
+  for (std::string_view line : split_lines(base::as_text(file))) {
+    if (!line.starts_with("#= ")) continue;
+    line.remove_prefix(3);
+    std::size_t space = line.find(' ');
+    const AsmSection* section = assembly->find_section(line.substr(0, space));
+    ASSERT_NE(section, nullptr) << line;
+    EXPECT_EQ(section->bytes, parse_hex(line.substr(space))) << section->name;
+    ++compared;
+  }
+  EXPECT_GE(compared, 6u);
+}
+
 TEST(assemble, big_endian) {
   auto insns = assemble_insns("r1 = 5", {.order = std::endian::big});
   EXPECT_EQ(insns.value(), good("r1 = 5"));
