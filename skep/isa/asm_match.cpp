@@ -4,7 +4,6 @@
 #include "skep/isa/asm_match.h"
 
 #include <algorithm>
-#include <memory>
 
 #include "skep/base/check.h"
 
@@ -113,6 +112,9 @@ class Trie {
     if (!syntax.log.empty() && op.action != Class::load_imm64 && op.action != Class::call)
       texts.push_back(syntax.log);
     if (op.operation == Operation::call_local) texts.push_back("call pc $J");
+    // clang's spelling of a mov that clears the upper half.
+    if (op.operation == Operation::mov && op.width == 32 && op.source == Source::reg && op.sign_from == 0)
+      texts.push_back("$d = $S");
     return texts;
   }
 
@@ -178,14 +180,15 @@ class Trie {
       if (known.operand == edge.operand && known.kind == edge.kind && known.text == edge.text)
         return known.next;
     edge.next = nodes_.size();
-    nodes_[at].edges.push_back(edge);
     // Literals first, then registers, then expressions.
-    std::stable_sort(nodes_[at].edges.begin(), nodes_[at].edges.end(), [](const Edge& a, const Edge& b) {
-      auto rank = [](char c) {
-        return c == 0 ? 0 : std::string_view("dsDS").find(c) != std::string_view::npos ? 1 : 2;
-      };
-      return rank(a.operand) < rank(b.operand);
-    });
+    auto rank = [](const Edge& of) {
+      if (of.operand == 0) return 0;
+      return std::string_view("dsDS").find(of.operand) != std::string_view::npos ? 1 : 2;
+    };
+    std::vector<Edge>& edges = nodes_[at].edges;
+    edges.insert(std::upper_bound(edges.begin(), edges.end(), edge,
+                                  [&](const Edge& x, const Edge& y) { return rank(x) < rank(y); }),
+                 edge);
     std::size_t next = edge.next;
     nodes_.emplace_back();
     return next;

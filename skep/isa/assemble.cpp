@@ -248,17 +248,17 @@ class Assembler : public DirectiveHost {
     }
   }
 
-  // Notes a relocation at `here` against what the value names; returns the addend. Symbols that are not kept
-  // are replaced by their section.
+  // Notes a relocation at `here` against what the value names; returns the addend. Local symbols are replaced
+  // by their section, as clang and GNU as do.
   std::int64_t relocate(AsmSection& target, const Here& here, AsmRelocType type, const Value& value) {
     std::uint32_t symbol = value.symbol;
     std::int64_t addend = value.number;
-    bool kept = symbol != Value::no_symbol && !state_.assembly.symbols[symbol].name.starts_with(".L");
     if (value.section != AsmSymbol::undefined) {
-      if (kept)
-        addend -= static_cast<std::int64_t>(state_.assembly.symbols[symbol].value);
-      else
+      bool local = symbol == Value::no_symbol || state_.assembly.symbols[symbol].binding == Binding::local;
+      if (local)
         symbol = state_.section_symbol(value.section);
+      else
+        addend -= static_cast<std::int64_t>(state_.assembly.symbols[symbol].value);
     }
     target.relocations.push_back(
         {.offset = here.offset, .type = type, .symbol = symbol, .line = here.line.number});

@@ -135,7 +135,7 @@ struct Op {
   bool fetch = false;            // atomics: the old value comes back
 
   Group group = Group::base32;
-  std::uint8_t cpu = 1;     // the lowest clang -mcpu=vN that has it
+  std::uint8_t cpu = 1;     // the lowest clang -mcpu=vN that generates it
   std::uint16_t since = 0;  // first kernel, major << 8 | minor; 0: no kernel runs it yet
 
   std::string_view symbol = {};  // "+=", "s>", "be": the operator inside the kernel's syntax

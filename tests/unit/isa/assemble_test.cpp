@@ -86,6 +86,7 @@ TEST(assemble, calls) {
 TEST(assemble, spellings) {
   EXPECT_EQ(good("r1=*(u8*)(r2)"), good("w1 = *(u8 *)(r2 + 0x0)"));
   EXPECT_EQ(good("r1 = *(u32 *)(r2 +4)"), good("w1 = *(u32 *)(r2 + 2*2)"));
+  EXPECT_EQ(good("r1 = w2"), good("w1 = w2"));
   EXPECT_EQ(good("r1 = (8 << 2 | 1) & ~1"), good("r1 = 32"));
   EXPECT_EQ(good(".file 0 \"/\" \"x.c\" md5 0x8f29de3d70a0ac94c2f9b22f6d98011d; exit; .cfi_endproc"),
             good("exit"));
@@ -150,9 +151,9 @@ _license: .asciz "GPL")",
   };
   ASSERT_EQ(xdp.relocations.size(), 5u);
   EXPECT_EQ(reloc(xdp, 0), "0x0 1 counts");
-  EXPECT_EQ(reloc(xdp, 1), "0x10 10 helper_fn");
+  EXPECT_EQ(reloc(xdp, 1), "0x10 10 .text");
   EXPECT_EQ(reloc(xdp, 2), "0x18 10 ext");
-  EXPECT_EQ(reloc(xdp, 3), "0x28 1 tab");
+  EXPECT_EQ(reloc(xdp, 3), "0x28 1 .data");
   EXPECT_EQ(reloc(xdp, 4), "0x38 1 .data");
   EXPECT_EQ(xdp.lines.size(), 6u);
   EXPECT_EQ(xdp.lines[1].offset, 16u);
@@ -170,7 +171,7 @@ _license: .asciz "GPL")",
                                   "7a00"));
   ASSERT_EQ(data.relocations.size(), 3u);
   EXPECT_EQ(reloc(data, 1), "0x8 2 prog");
-  EXPECT_EQ(reloc(data, 2), "0x1c 4 tab");
+  EXPECT_EQ(reloc(data, 2), "0x1c 4 .data");
 
   const AsmSymbol& prog = *assembly->find_symbol("prog");
   EXPECT_EQ(prog.size, 72u);
@@ -180,6 +181,25 @@ _license: .asciz "GPL")",
   EXPECT_EQ(assembly->find_symbol("ext")->binding, Binding::global);
   EXPECT_EQ(assembly->find_symbol(".Ltab"), nullptr);
   EXPECT_EQ(assembly->find_section(".maps")->alignment, 8u);
+}
+
+// What clang -S writes, to the bytes that clang -c writes.
+TEST(assemble, compiler_output) {
+  Buffer file = base::read_file(std::string(SKEP_SOURCE_DIR) + "/tests/golden/isa/clang_v4.s").value();
+  Diagnostics diagnostics;
+  auto assembly = assemble(base::as_text(file), {}, diagnostics);
+  ASSERT_TRUE(assembly.has_value()) << diagnostics.print();
+  std::size_t compared = 0;
+  for (std::string_view line : split_lines(base::as_text(file))) {
+    if (!line.starts_with("#= ")) continue;
+    line.remove_prefix(3);
+    std::size_t space = line.find(' ');
+    const AsmSection* section = assembly->find_section(line.substr(0, space));
+    ASSERT_NE(section, nullptr) << line;
+    EXPECT_EQ(section->bytes, parse_hex(line.substr(space))) << section->name;
+    ++compared;
+  }
+  EXPECT_GE(compared, 6u);
 }
 
 TEST(assemble, big_endian) {
