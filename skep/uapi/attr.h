@@ -130,39 +130,46 @@ struct TaskFdQueryAttr {
 
 // BPF_LINK_CREATE
 struct LinkCreateAttr {
+  struct Iter {
+    std::uint64_t info;
+    std::uint32_t info_len;
+  };
+  struct PerfEvent {
+    std::uint64_t bpf_cookie;
+  };
+  struct KprobeMulti {
+    std::uint32_t flags, cnt;
+    std::uint64_t syms, addrs, cookies;
+  };
+  struct Tracing {
+    std::uint32_t target_btf_id, pad;
+    std::uint64_t cookie;
+  };
+  struct Netfilter {
+    std::uint32_t pf, hooknum;
+    std::int32_t priority;
+    std::uint32_t flags;
+  };
+  struct Anchored {                  // tcx, netkit, cgroup
+    std::uint32_t relative_fd, pad;  // or relative_id
+    std::uint64_t expected_revision;
+  };
+  struct UprobeMulti {
+    std::uint64_t path, offsets, ref_ctr_offsets, cookies;
+    std::uint32_t cnt, flags, pid;
+  };
   std::uint32_t prog_fd;    // or map_fd (struct_ops)
   std::uint32_t target_fd;  // or target_ifindex
   std::uint32_t attach_type, flags;
   union {
     std::uint32_t target_btf_id;
-    struct {
-      std::uint64_t info;
-      std::uint32_t info_len;
-    } iter;
-    struct {
-      std::uint64_t bpf_cookie;
-    } perf_event;
-    struct {
-      std::uint32_t flags, cnt;
-      std::uint64_t syms, addrs, cookies;
-    } kprobe_multi;
-    struct {
-      std::uint32_t target_btf_id, pad;
-      std::uint64_t cookie;
-    } tracing;
-    struct {
-      std::uint32_t pf, hooknum;
-      std::int32_t priority;
-      std::uint32_t flags;
-    } netfilter;
-    struct {
-      std::uint32_t relative_fd, pad;  // or relative_id
-      std::uint64_t expected_revision;
-    } anchored;  // tcx, netkit, cgroup
-    struct {
-      std::uint64_t path, offsets, ref_ctr_offsets, cookies;
-      std::uint32_t cnt, flags, pid;
-    } uprobe_multi;
+    Iter iter;
+    PerfEvent perf_event;
+    KprobeMulti kprobe_multi;
+    Tracing tracing;
+    Netfilter netfilter;
+    Anchored anchored;
+    UprobeMulti uprobe_multi;
   };
 };
 
