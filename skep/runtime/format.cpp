@@ -53,7 +53,8 @@ void put_number(Output& out, const Spec& spec, std::uint64_t value, bool is_sign
   char digits[24];
   char* at = digits + sizeof digits;
   do {
-    *--at = (upper ? "0123456789ABCDEF" : "0123456789abcdef")[value % base];
+    auto digit = static_cast<unsigned>(value % base);
+    *--at = static_cast<char>(digit < 10 ? '0' + digit : (upper ? 'A' : 'a') + digit - 10);
     value /= base;
   } while (value);
   std::string_view prefix = negative                       ? "-"

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 
 #include "skep/runtime/cpu.h"
 #include "skep/runtime/state.h"
@@ -119,10 +120,9 @@ long Runtime::bpf(Task& task, Command command, std::uint64_t attr, std::uint32_t
   if (number >= std::size(rows)) return refuse(EINVAL, "bpf: there is no command {}", number);
   const Row& row = rows[number];
   if (!row.run) return refuse(EOPNOTSUPP, "{} is not available in this runtime", row.name);
-  for (std::uint32_t at = row.end; at < attr_size; at++)
-    if (call.bytes[at])
-      return refuse(EINVAL, "{}: byte {} of the attr is not zero, the command ends at {}", row.name, at,
-                    row.end);
+  static constexpr std::uint8_t zeros[attr_size] = {};
+  if (std::memcmp(call.bytes + row.end, zeros, attr_size - row.end) != 0)
+    return refuse(EINVAL, "{}: the attr has values beyond the {} bytes of the command", row.name, row.end);
   return row.run(call);
 }
 
