@@ -68,10 +68,6 @@ class BloomFilter final : public Map {
 }  // namespace
 
 Made create_bloom(const Definition& d) {
-  TRY(check_common(d, map_flag::numa_node | map_flag::zero_seed | access_flags));
-  if (d.key_size) return invalid(d, "key_size is {}, must be 0", d.key_size);
-  if (d.value_size == 0) return invalid(d, "value_size is 0, must be at least 1");
-  if (d.extra > 15) return invalid(d, "map_extra is {}, at most 15 hash functions", d.extra);
   // n * k / ln 2 bits make false answers least likely; 7/5 is close enough.
   std::uint64_t wanted = std::uint64_t{d.max_entries} * (d.extra ? d.extra : 5) / 5 * 7;
   std::uint64_t bits = wanted > (std::uint64_t{1} << 31) ? std::uint64_t{1} << 32
