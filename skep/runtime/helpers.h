@@ -20,6 +20,9 @@ std::span<const HelperEntry> ringbuf_helpers();
 std::span<const HelperEntry> xdp_helpers();
 std::span<const HelperEntry> common_helpers();
 std::span<const HelperEntry> text_helpers();
+std::span<const HelperEntry> redirect_helpers();
+std::span<const HelperEntry> dynptr_helpers();
+std::span<const HelperEntry> event_helpers();
 
 // Null: not available.
 image::HelperFn find_helper_fn(std::uint32_t id);
