@@ -29,6 +29,11 @@ constexpr Option run_options[] = {
     strict_option,
     json_option,
 };
+constexpr Option generate_options[] = {
+    {"count", "N", "packets to write, 1000 if not given"},
+    {"seed", "S", "where the generator begins, 1 if not given; the same seed gives the same packets"},
+    {"odd", "", "wrong and rare packets instead: cut headers, lengths that lie, fragments, tunnels"},
+};
 constexpr Option object_options[] = {strict_option, json_option};
 constexpr Option prog_dump_options[] = {{"prog", "NAME", "only this program"},
                                         {"opcodes", "", "print the bytes of each instruction too"},
@@ -49,6 +54,14 @@ constexpr Command table[] = {
      "and\n"
      "address; the run of the other packets goes on and skep exits with 1.",
      run_options, run_run},
+    {"generate", "FILE", 1, 1, "write a capture of made-up traffic",
+     "Plausible Ethernet traffic: TCP connections from handshake to FIN, DNS, other UDP, ICMP echoes, ARP; a "
+     "tenth over\n"
+     "IPv6, a tenth with VLAN tags; about 580 bytes a packet in the mean; all lengths and checksums are "
+     "right. "
+     "FILE is\n"
+     "pcap, or pcapng by its name; - writes to standard output.",
+     generate_options, run_generate},
     {"prog dump", "OBJECT|SOURCE.c", 1, 1, "print the instructions of the programs of an object", "",
      prog_dump_options, run_prog_dump},
     {"map show", "OBJECT|SOURCE.c", 1, 1, "list the maps that an object defines", "", object_options,
@@ -158,6 +171,15 @@ Result<Arguments> parse_arguments(const Command& command, std::span<char* const>
                 command.arguments.empty() ? "no arguments" : command.arguments,
                 out.positional[command.max_positional]);
   return out;
+}
+
+Result<std::uint64_t> parse_number(std::string_view option, std::string_view text, std::uint64_t least,
+                                   std::uint64_t most) {
+  std::uint64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
+    return fail(EINVAL, "--{} is '{}', must be a number from {} to {}", option, text, least, most);
+  return value;
 }
 
 std::string print_help() {

@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
-#include <charconv>
 #include <memory>
 
 #include "cli/batch.h"
@@ -34,14 +33,6 @@ struct RunOptions {
   bool packets = false, kernel = false, strict = false, json = false;
 };
 
-Result<std::uint64_t> parse_count(std::string_view option, const std::string& text, std::uint64_t most) {
-  std::uint64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value == 0 || value > most)
-    return fail(EINVAL, "--{} is '{}', must be a number from 1 to {}", option, text, most);
-  return value;
-}
-
 Result<RunOptions> read_options(const Arguments& arguments) {
   RunOptions out;
   out.source = arguments.positional[0];
@@ -52,8 +43,9 @@ Result<RunOptions> read_options(const Arguments& arguments) {
   if (const std::string* file = arguments.find("write")) out.write = *file;
   if (const std::string* file = arguments.find("batch")) out.batch = *file;
   if (const std::string* n = arguments.find("repeat"))
-    out.repeat = static_cast<std::uint32_t>(TRY(parse_count("repeat", *n, 1'000'000)));
-  if (const std::string* n = arguments.find("count")) out.count = TRY(parse_count("count", *n, out.count));
+    out.repeat = static_cast<std::uint32_t>(TRY(parse_number("repeat", *n, 1, 1'000'000)));
+  if (const std::string* n = arguments.find("count"))
+    out.count = TRY(parse_number("count", *n, 1, out.count));
   for (const std::string& event : arguments.all("event")) {
     std::size_t equals = event.find('=');
     if (equals == event.npos || equals == 0 || equals + 1 == event.size())
