@@ -12,7 +12,8 @@
 namespace skep::runtime {
 namespace {
 
-constexpr std::size_t memory_bytes = std::size_t{frame_bytes} * (1 + max_frags);
+constexpr std::size_t frames_bytes = std::size_t{frame_bytes} * (1 + max_frags);
+constexpr std::size_t memory_bytes = frames_bytes + skb_buffer_bytes;
 
 // Memory whose addresses fit in 32 bits, so that data and data_end of the contexts are pointers.
 void* map_low(std::size_t size) {
@@ -48,6 +49,7 @@ long Cpu::prepare() {
   memory = static_cast<std::uint8_t*>(map_low(memory_bytes));
   if (!memory) return refuse(ENOMEM, "no {} bytes of memory below 4 GiB for packets", memory_bytes);
   for (std::uint32_t i = 0; i < max_frags; i++) frags[i].at = memory + frame_bytes * (1 + i);
+  skb.buffer = memory + frames_bytes;
   return 0;
 }
 
@@ -87,6 +89,12 @@ void Cpu::packet_changed() {
     xdp.data = low(packet.data);
     xdp.data_end = low(packet.data_end);
     xdp.data_meta = low(packet.meta);
+  } else {
+    packet.meta = packet.data;
+    skb.md.len = static_cast<std::uint32_t>(packet.data_end - packet.data);
+    skb.md.data = low(packet.data);
+    skb.md.data_end = skb.pointers ? low(packet.data_end) : 0;
+    skb.md.data_meta = skb.pointers ? low(packet.data) : 0;
   }
   if (packet_region) regions.remove(packet_region);
   packet_region = reinterpret_cast<std::uint64_t>(packet.meta);
@@ -94,7 +102,7 @@ void Cpu::packet_changed() {
   region.base = packet_region;
   region.size = static_cast<std::uint64_t>(packet.data_end - packet.meta);
   region.kind = image::RegionKind::packet;
-  region.writable = true;
+  region.writable = is_xdp || skb.writable;
   region.name = "packet";
   regions.add(region);
   ctx.packet_moved = true;

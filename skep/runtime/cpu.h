@@ -9,6 +9,7 @@
 #include "skep/image/run.h"
 #include "skep/runtime/objects.h"
 #include "skep/runtime/runtime.h"
+#include "skep/runtime/skb.h"
 #include "skep/vm/machine.h"
 
 namespace skep::runtime {
@@ -59,11 +60,12 @@ struct Cpu final : image::Sink {
   image::RunContext ctx;
   std::uint32_t entered = 0;  // id of the program whose maps `regions` holds
 
-  std::uint8_t* memory = nullptr;  // frame, then a page for each frag
+  std::uint8_t* memory = nullptr;  // frame, then a page for each frag, then the skb's buffer
   std::array<Frag, max_frags> frags;
   std::uint32_t frag_count = 0, frags_bytes = 0;
-  bool is_xdp = false;
+  bool is_xdp = false;  // `xdp` is the context; otherwise `skb.md`
   XdpMd xdp{};
+  Skb skb;
   std::uint64_t packet_region = 0;  // base of the packet's region; 0: none
 };
 

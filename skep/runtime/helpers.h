@@ -18,11 +18,15 @@ struct HelperEntry {
 std::span<const HelperEntry> map_helpers();
 std::span<const HelperEntry> ringbuf_helpers();
 std::span<const HelperEntry> xdp_helpers();
+std::span<const HelperEntry> skb_helpers();
+std::span<const HelperEntry> skb_header_helpers();
+std::span<const HelperEntry> checksum_helpers();
+std::span<const HelperEntry> flow_dissector_helpers();
 std::span<const HelperEntry> common_helpers();
 std::span<const HelperEntry> text_helpers();
 
-// Null: not available.
-image::HelperFn find_helper_fn(std::uint32_t id);
+// Null: not available. Some ids are other functions for other program types.
+image::HelperFn find_helper_fn(std::uint32_t id, uapi::ProgType type);
 
 // A result as r0: -errno sign-extended.
 inline std::uint64_t r0(long value) { return static_cast<std::uint64_t>(value); }

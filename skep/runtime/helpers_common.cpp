@@ -161,10 +161,23 @@ constexpr HelperEntry table[] = {
 
 std::span<const HelperEntry> common_helpers() { return table; }
 
-image::HelperFn find_helper_fn(std::uint32_t id) {
-  for (auto entries : {map_helpers(), ringbuf_helpers(), xdp_helpers(), common_helpers(), text_helpers()})
+image::HelperFn find_helper_fn(std::uint32_t id, uapi::ProgType type) {
+  auto find = [&](std::span<const HelperEntry> entries) -> image::HelperFn {
     for (const HelperEntry& entry : entries)
       if (entry.id == id) return entry.fn;
+    return nullptr;
+  };
+  // What a type has of its own goes first.
+  if (type == uapi::ProgType::flow_dissector)
+    if (auto fn = find(flow_dissector_helpers())) return fn;
+  if (type == uapi::ProgType::xdp) {
+    if (auto fn = find(xdp_helpers())) return fn;
+  } else {
+    for (auto entries : {skb_helpers(), skb_header_helpers(), checksum_helpers()})
+      if (auto fn = find(entries)) return fn;
+  }
+  for (auto entries : {map_helpers(), ringbuf_helpers(), common_helpers(), text_helpers()})
+    if (auto fn = find(entries)) return fn;
   return nullptr;
 }
 

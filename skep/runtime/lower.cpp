@@ -148,7 +148,7 @@ struct Lowering {
       return fail(EINVAL,
                   "insn {}: cannot call GPL-restricted function bpf_{}#{} from non-GPL compatible program",
                   slot, row->name, id);
-    image::HelperFn fn = find_helper_fn(id);
+    image::HelperFn fn = find_helper_fn(id, image.type);
     if (!fn)
       return fail(EINVAL, "insn {}: helper bpf_{}#{} is not available in this runtime yet", slot, row->name,
                   id);

@@ -28,7 +28,13 @@ bool is_gpl(std::string_view license) {
 }
 
 // Program types that lower and run here; the others are refused by name.
-bool runs_here(ProgType type) { return type == ProgType::xdp; }
+bool runs_here(ProgType type) {
+  constexpr ProgType types[] = {ProgType::xdp,       ProgType::socket_filter, ProgType::sched_cls,
+                                ProgType::sched_act, ProgType::cgroup_skb,    ProgType::lwt_in,
+                                ProgType::lwt_out,   ProgType::lwt_xmit,      ProgType::lwt_seg6local,
+                                ProgType::sk_skb,    ProgType::sk_msg,        ProgType::flow_dissector};
+  return std::find(std::begin(types), std::end(types), type) != std::end(types);
+}
 
 // The caller's log: text that does not fit loses its beginning (its end with BPF_LOG_FIXED), and the load
 // fails with ENOSPC.

@@ -1,123 +1,82 @@
 // BPF_PROG_TEST_RUN: a packet in, the program run `repeat` times on the same packet, verdict, packet and
 // context out. Facts: net/bpf/test_run.c, Documentation/bpf/bpf_prog_run.rst.
+#include "skep/runtime/test_run.h"
+
 #include <algorithm>
 #include <cstring>
 
-#include "skep/runtime/cpu.h"
-#include "skep/runtime/state.h"
-
 namespace skep::runtime {
 
-using uapi::ProgTestRunAttr;
 using uapi::ProgType;
 
+void TestRun::begin_runs() {
+  image::RunContext& ctx = cpu.ctx;
+  ctx.inputs = call.state.inputs.load(std::memory_order_relaxed);
+  ctx.regions = &cpu.regions;
+}
+
+long TestRun::run_once() {
+  image::RunContext& ctx = cpu.ctx;
+  ctx.tail_calls = 0;
+  ctx.redirect = {};
+  ctx.fault = nullptr;
+  ctx.packet_moved = false;
+  ctx.tail_target = nullptr;
+  ctx.budget = call.state.options.budget;
+  std::uint64_t r0 = 0;
+  if (!cpu.machine.run(prog.image, ctx, &r0)) [[unlikely]] {
+    std::string text = cpu.machine.fault().message();
+    call.task.set_fault(text);
+    return refuse(EFAULT, "program '{}': {}", prog.image.name, text);
+  }
+  retval = static_cast<std::uint32_t>(r0);
+  return 0;
+}
+
+void TestRun::end_runs(std::uint64_t start, std::uint32_t repeat) {
+  std::uint64_t spent = call.state.own_inputs->ktime_ns() - start;
+  duration_ns = static_cast<std::uint32_t>(std::min<std::uint64_t>(spent / repeat, ~std::uint32_t{0}));
+}
+
+long TestRun::finish(const std::uint8_t* linear, std::uint32_t linear_bytes) const {
+  std::uint32_t size = linear_bytes + cpu.frags_bytes;
+  std::uint32_t copied = attr.data_size_out ? std::min(size, attr.data_size_out) : size;
+  bool cut = copied < size;
+  if (attr.data_out) {
+    std::uint64_t to = attr.data_out;
+    // The kernel keeps room for all frags first: a buffer smaller than those gets nothing.
+    if (copied < cpu.frags_bytes) return -ENOSPC;
+    std::uint32_t first = copied - cpu.frags_bytes;
+    if (!call.task.memory.write(to, linear, first)) return -EFAULT;
+    std::uint32_t offset = first;
+    for (std::uint32_t i = 0; i < cpu.frag_count && offset < copied; i++) {
+      std::uint32_t part = std::min(copied - offset, cpu.frags[i].size);
+      if (!call.task.memory.write(to + offset, cpu.frags[i].at, part)) return -EFAULT;
+      offset += part;
+    }
+  }
+  if (!call.put(offsetof(ProgTestRunAttr, data_size_out), size) ||
+      !call.put(offsetof(ProgTestRunAttr, retval), retval) ||
+      !call.put(offsetof(ProgTestRunAttr, duration), duration_ns))
+    return -EFAULT;
+  return cut ? -ENOSPC : 0;
+}
+
+long TestRun::read_frags(std::uint32_t from) {
+  while (from < attr.data_size_in) {
+    if (cpu.frag_count == max_frags)
+      return refuse(ENOMEM, "BPF_PROG_TEST_RUN: a packet of {} bytes needs more than {} frags",
+                    attr.data_size_in, max_frags);
+    Frag& frag = cpu.frags[cpu.frag_count++];
+    frag.size = std::min(attr.data_size_in - from, frame_bytes);
+    if (!call.task.memory.read(frag.at, attr.data_in + from, frag.size)) return -EFAULT;
+    cpu.frags_bytes += frag.size;
+    from += frag.size;
+  }
+  return 0;
+}
+
 namespace {
-
-// One test run: what was asked, where it happens.
-struct TestRun {
-  Call& call;
-  ProgObject& prog;
-  Cpu& cpu;
-  const ProgTestRunAttr& attr = call.attr<ProgTestRunAttr>();
-  std::uint32_t retval = 0, duration_ns = 0;
-
-  bool has_context() const { return attr.ctx_in || attr.ctx_out; }
-
-  // The caller's context, zero beyond what was given; 0 or -errno.
-  template <class T>
-  long read_context(T& into) const {
-    into = {};
-    if (!attr.ctx_in) return 0;
-    if (attr.ctx_size_in > sizeof into) {
-      if (attr.ctx_size_in > 4096) return -E2BIG;
-      int zero = call.task.memory.all_zero(attr.ctx_in + sizeof into, attr.ctx_size_in - sizeof into);
-      if (zero <= 0) return zero < 0 ? zero : -E2BIG;
-    }
-    std::size_t size = std::min<std::size_t>(attr.ctx_size_in, sizeof into);
-    return call.task.memory.read(&into, attr.ctx_in, size) ? 0 : -EFAULT;
-  }
-
-  template <class T>
-  long write_context(const T& from) const {
-    if (!has_context() || !attr.ctx_out) return 0;
-    auto size = static_cast<std::uint32_t>(sizeof from);
-    std::uint32_t copied = std::min(size, attr.ctx_size_out);
-    if (!call.task.memory.write(attr.ctx_out, &from, copied)) return -EFAULT;
-    if (!call.put(offsetof(ProgTestRunAttr, ctx_size_out), size)) return -EFAULT;
-    return copied < size ? -ENOSPC : 0;
-  }
-
-  // Runs the program; the caller set up packet and context.
-  long run() {
-    image::RunContext& ctx = cpu.ctx;
-    ctx.inputs = call.state.inputs.load(std::memory_order_relaxed);
-    ctx.regions = &cpu.regions;
-    std::uint32_t repeat = attr.repeat ? attr.repeat : 1;
-    bool timed = repeat > 1;
-    std::uint64_t start = call.state.own_inputs->ktime_ns();
-    for (std::uint32_t i = 0; i < repeat; i++) {
-      ctx.tail_calls = 0;
-      ctx.redirect = {};
-      ctx.fault = nullptr;
-      ctx.packet_moved = false;
-      ctx.tail_target = nullptr;
-      ctx.budget = call.state.options.budget;
-      std::uint64_t r0 = 0;
-      if (!cpu.machine.run(prog.image, ctx, &r0)) [[unlikely]] {
-        std::string text = cpu.machine.fault().message();
-        call.task.set_fault(text);
-        return refuse(EFAULT, "program '{}': {}", prog.image.name, text);
-      }
-      retval = static_cast<std::uint32_t>(r0);
-    }
-    std::uint64_t spent = call.state.own_inputs->ktime_ns() - start;
-    duration_ns = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(timed ? spent / repeat : spent, ~std::uint32_t{0}));
-    return 0;
-  }
-
-  // Packet, length, verdict and time to the caller. ENOSPC when the packet was cut.
-  long finish(const std::uint8_t* linear, std::uint32_t linear_bytes) const {
-    std::uint32_t size = linear_bytes + cpu.frags_bytes;
-    std::uint32_t copied = attr.data_size_out ? std::min(size, attr.data_size_out) : size;
-    bool cut = copied < size;
-    if (attr.data_out) {
-      std::uint64_t to = attr.data_out;
-      // The kernel keeps room for all frags first: a buffer smaller than those gets nothing.
-      if (copied < cpu.frags_bytes) return -ENOSPC;
-      std::uint32_t first = copied - cpu.frags_bytes;
-      if (!call.task.memory.write(to, linear, first)) return -EFAULT;
-      std::uint32_t offset = first;
-      for (std::uint32_t i = 0; i < cpu.frag_count && offset < copied; i++) {
-        std::uint32_t part = std::min(copied - offset, cpu.frags[i].size);
-        if (!call.task.memory.write(to + offset, cpu.frags[i].at, part)) return -EFAULT;
-        offset += part;
-      }
-    }
-    if (!call.put(offsetof(ProgTestRunAttr, data_size_out), size) ||
-        !call.put(offsetof(ProgTestRunAttr, retval), retval) ||
-        !call.put(offsetof(ProgTestRunAttr, duration), duration_ns))
-      return -EFAULT;
-    return cut ? -ENOSPC : 0;
-  }
-
-  // The bytes of the packet that do not fit into the linear part, a page each.
-  long read_frags(std::uint32_t from) {
-    while (from < attr.data_size_in) {
-      if (cpu.frag_count == max_frags)
-        return refuse(ENOMEM, "BPF_PROG_TEST_RUN: a packet of {} bytes needs more than {} frags",
-                      attr.data_size_in, max_frags);
-      Frag& frag = cpu.frags[cpu.frag_count++];
-      frag.size = std::min(attr.data_size_in - from, frame_bytes);
-      if (!call.task.memory.read(frag.at, attr.data_in + from, frag.size)) return -EFAULT;
-      cpu.frags_bytes += frag.size;
-      from += frag.size;
-    }
-    return 0;
-  }
-};
-
-constexpr std::uint32_t loopback_ifindex = 1;
 
 long test_run_xdp(TestRun& test) {
   const ProgTestRunAttr& attr = test.attr;
@@ -193,7 +152,10 @@ long prog_test_run(Call& call) {
   TestRun test{call, *prog.object, cpu};
   // Types for which this runtime makes a packet; prog_load refuses the others.
   if (prog->image.type == ProgType::xdp) return test_run_xdp(test);
-  return refuse(EOPNOTSUPP, "BPF_PROG_TEST_RUN: program type {} cannot be run",
+  if (prog->image.type == ProgType::flow_dissector) return test_run_flow_dissector(test);
+  if (runs_on_skb(prog->image.type)) return test_run_skb(test);
+  // Types that load and that the kernel gives no test run either: lwt_seg6local, sk_skb, sk_msg.
+  return refuse(not_supported, "BPF_PROG_TEST_RUN: program type {} has no test run, in the kernel neither",
                 static_cast<std::uint32_t>(prog->image.type));
 }
 
