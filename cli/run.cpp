@@ -175,7 +175,7 @@ class Judge {
     }
     uapi::TestRun run;
     run.data_in = packet.data;
-    run.data_out = out_;
+    if (writer) run.data_out = out_;
     run.repeat = options_.repeat;
     long error = uapi::test_run(sys_, prog_fd_, run);
     if (error == -EFAULT && runtime_) {
