@@ -22,6 +22,7 @@ constexpr Option run_options[] = {
     {"write", "FILE", "write the packets that got through, as the program left them (.pcapng or .pcap)"},
     {"batch", "FILE", "fill maps first: lines like `map update name M key 1 0 0 0 value 2`"},
     {"event", "MAP=STRUCT", "decode the records of ring buffer MAP as STRUCT of the object's BTF"},
+    {"sort", "MAP=FIELD", "list the elements of MAP by this field of their values, the highest first"},
     {"repeat", "N", "run the program N times on each packet"},
     {"count", "N", "stop after N packets"},
     {"packets", "", "print a line for each packet with its verdict"},

@@ -28,10 +28,25 @@ namespace {
 struct RunOptions {
   std::string source, capture, program, write, batch;
   std::vector<std::pair<std::string, std::string>> events;  // ring buffer -> struct
+  std::vector<std::pair<std::string, std::string>> sort;    // map -> field of its values
   std::uint32_t repeat = 1;
   std::uint64_t count = ~std::uint64_t{0};
   bool packets = false, kernel = false, strict = false, json = false;
 };
+
+// The MAP=... values of an option.
+Result<std::vector<std::pair<std::string, std::string>>> read_pairs(const Arguments& arguments,
+                                                                    std::string_view option,
+                                                                    std::string_view what) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const std::string& pair : arguments.all(option)) {
+    std::size_t equals = pair.find('=');
+    if (equals == pair.npos || equals == 0 || equals + 1 == pair.size())
+      return fail(EINVAL, "--{} is '{}', must be MAP={}", option, pair, what);
+    out.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  return out;
+}
 
 Result<RunOptions> read_options(const Arguments& arguments) {
   RunOptions out;
@@ -46,12 +61,8 @@ Result<RunOptions> read_options(const Arguments& arguments) {
     out.repeat = static_cast<std::uint32_t>(TRY(parse_number("repeat", *n, 1, 1'000'000)));
   if (const std::string* n = arguments.find("count"))
     out.count = TRY(parse_number("count", *n, 1, out.count));
-  for (const std::string& event : arguments.all("event")) {
-    std::size_t equals = event.find('=');
-    if (equals == event.npos || equals == 0 || equals + 1 == event.size())
-      return fail(EINVAL, "--event is '{}', must be MAP=STRUCT", event);
-    out.events.emplace_back(event.substr(0, equals), event.substr(equals + 1));
-  }
+  out.events = TRY(read_pairs(arguments, "event", "STRUCT"));
+  out.sort = TRY(read_pairs(arguments, "sort", "FIELD"));
   out.packets = arguments.has("packets");
   out.kernel = arguments.has("kernel");
   out.strict = arguments.has("strict");
@@ -175,7 +186,7 @@ class Judge {
     }
     uapi::TestRun run;
     run.data_in = packet.data;
-    run.data_out = out_;
+    if (writer) run.data_out = out_;
     run.repeat = options_.repeat;
     long error = uapi::test_run(sys_, prog_fd_, run);
     if (error == -EFAULT && runtime_) {
@@ -296,6 +307,12 @@ Result<int> run(const RunOptions& options) {
     TRY(judge.add_ring(map, type));
   }
 
+  std::vector<SortField> sort;
+  for (const auto& [map, name] : options.sort) {
+    SortField field = TRY(find_sort_field(object, map, name));
+    sort.push_back(std::move(field));
+  }
+
   net::CaptureReader capture = TRY(net::CaptureReader::open(options.capture));
   std::optional<net::CaptureWriter> writer;
   if (!options.write.empty()) {
@@ -310,7 +327,7 @@ Result<int> run(const RunOptions& options) {
     TRY(writer->close());
     report.written = writer->packets_written();
   }
-  report.maps = read_maps(sys, object);
+  report.maps = read_maps(sys, object, sort);
   if (options.packets && !options.json) say("\n");
   say("{}", options.json ? print_json(report) : print_text(report));
   if (report.capture_error) {

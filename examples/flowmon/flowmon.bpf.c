@@ -62,6 +62,7 @@ struct packet {
 	void *end;
 	__u32 length;
 	__u32 tcp_flags;
+	__u32 later_fragment; // no ports in it
 	struct flow flow;
 };
 
@@ -104,7 +105,7 @@ static __always_inline void map_ipv4(__u8 to[16], const __be32 *from)
 	__builtin_memcpy(to + 12, from, 4);
 }
 
-// Addresses and protocol; 0, or -1: no such header. Leaves p->at behind it, at the end where no ports follow.
+// Addresses and protocol; 0, or -1: no such header. Leaves p->at behind it.
 static __always_inline int parse_ip(struct packet *p, __u16 type)
 {
 	if (type == ETH_P_IP) {
@@ -115,7 +116,8 @@ static __always_inline int parse_ip(struct packet *p, __u16 type)
 		map_ipv4(p->flow.source, &ip->saddr);
 		map_ipv4(p->flow.destination, &ip->daddr);
 		p->flow.protocol = ip->protocol;
-		p->at = ip->frag_off & bpf_htons(0x1fff) ? p->end : p->at + ip->ihl * 4;
+		p->later_fragment = ip->frag_off & bpf_htons(0x1fff);
+		p->at += ip->ihl * 4;
 		return 0;
 	}
 	if (type == ETH_P_IPV6) {
@@ -134,6 +136,8 @@ static __always_inline int parse_ip(struct packet *p, __u16 type)
 
 static __always_inline void parse_ports(struct packet *p)
 {
+	if (p->later_fragment)
+		return;
 	if (p->flow.protocol == IPPROTO_TCP) {
 		struct tcphdr *tcp = p->at;
 
