@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 #include "cli/text.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <getopt.h>
 
 #include <algorithm>
@@ -26,7 +26,8 @@ constexpr Option run_options[] = {
     {"repeat", "N", "run the program N times on each packet"},
     {"count", "N", "stop after N packets"},
     {"packets", "", "print a line for each packet with its verdict"},
-    {"kernel", "", "run in the Linux kernel instead (needs its privileges); same output"},
+    {"budget", "N", "instructions that one run may execute before it faults (16,000,000)"},
+    {"kernel", "", "run in the Linux kernel instead (needs its privileges); printk goes to its trace pipe"},
     strict_option,
     json_option,
 };
@@ -119,7 +120,10 @@ Result<Found> find_command(std::span<char* const> words) {
       else if (!word.empty() && parts[n].starts_with(word))
         prefix.push_back(c);
     }
+    std::vector<const Command*> before = std::move(candidates);
     candidates = exact.empty() ? prefix : exact;
+    if (candidates.empty() && n > 0 && !before.empty())
+      return fail(EINVAL, "which command? {}", list_of(before));
     if (candidates.empty()) return fail(EINVAL, "unknown command '{}'; see 'skep help'", word);
     // All that are left share their first n + 1 words; done when one is complete.
     if (candidates.size() == 1 && split_words(candidates[0]->words).size() == n + 1)
@@ -215,6 +219,14 @@ int run_help(const Arguments& arguments) {
   std::vector<std::string> copy = arguments.positional;
   std::vector<char*> words;
   for (std::string& word : copy) words.push_back(word.data());
+  std::string group = fmt::format("{} ", fmt::join(copy, " "));
+  bool is_group = false;
+  for (const Command& c : table)
+    if (c.words.starts_with(group)) {
+      is_group = true;
+      say("  skep {:<34} {}\n", fmt::format("{} {}", c.words, c.arguments), c.summary);
+    }
+  if (is_group) return Exit::ok;
   auto found = find_command(words);
   if (!found) {
     report(found.error());
@@ -230,7 +242,7 @@ int run_version(const Arguments&) {
 }
 
 int report(const Error& error) {
-  say(stderr, "skep: {}\n", error.message);
+  say(stderr, "skep: {}\n", printable(error.message));
   return Exit::failed;
 }
 

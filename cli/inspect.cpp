@@ -26,7 +26,7 @@ Result<object::ObjectSpec> open_object(const Arguments& arguments) {
   options.strict = arguments.has("strict");
   Diagnostics warnings;
   auto spec = object::parse(bytes, options, warnings);
-  say(stderr, "{}", warnings.print());
+  say(stderr, "{}", printable(warnings.print()));
   if (!spec) return Failure(std::move(spec).error().in(path));
   return spec;
 }

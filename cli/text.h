@@ -22,6 +22,9 @@ void say(fmt::format_string<Args...> format, Args&&... args) {
   say(stdout, format, std::forward<Args>(args)...);
 }
 
+// Text that came from a file, fit for a terminal: control characters but newline and tab become \xNN.
+std::string printable(std::string_view text);
+
 // 1234567 -> "1,234,567"
 std::string grouped(std::uint64_t number);
 // 1.25e6 -> "1.25 million", 950 -> "950"
