@@ -142,12 +142,12 @@ int ends(struct __sk_buff *skb)
 	return TC_ACT_OK;
 }
 
-__s64 sums[4];
+__s64 sums[8];
 
 SEC("tc")
 int socket_and_sums(struct __sk_buff *skb)
 {
-	__be32 head[8] = {}, tail[4] = {1, 2, 3, 0xfffffff0};
+	__be32 head[8] = {}, tail[4] = {1, 2, 3, 0xfffffff0}, zero[1] = {};
 	struct bpf_sock *sk = skb->sk;
 
 	if (sk)
@@ -180,6 +180,10 @@ int socket_and_sums(struct __sk_buff *skb)
 	sums[1] = sums[1] * 31 + bpf_csum_diff(0, 0, head, 32, 0);
 	sums[2] = sums[2] * 31 + bpf_csum_diff(head, 20, 0, 0, 0xffffffff);
 	sums[3] = sums[3] * 31 + bpf_csum_diff(head, 3, 0, 0, 0);
+	sums[4] = sums[4] * 31 + bpf_csum_diff(tail, 3, head, 5, 9);
+	sums[5] = sums[5] * 31 + bpf_csum_diff(head, 8, head, 8, 0);
+	sums[6] = sums[6] * 31 + bpf_csum_diff(zero, 4, 0, 0, 0);
+	sums[7] = sums[7] * 31 + bpf_csum_diff(0, 0, zero, 4, 0) + bpf_csum_diff(zero, 4, zero, 4, 0xffffffff);
 	note(322, bpf_l3_csum_replace(skb, 24, 0, head[0], 0));
 	note(323, bpf_l3_csum_replace(skb, 24, head[0], head[1], 3));
 	note(324, bpf_l3_csum_replace(skb, 25, head[0], head[1], 4));
