@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "skep/maps/references.h"
+#include "skep/runtime/checksum.h"
 #include "skep/runtime/cpu.h"
 #include "skep/runtime/helpers.h"
 #include "skep/runtime/user_memory.h"
@@ -75,26 +76,19 @@ uint64_t tail_call(uint64_t, uint64_t map, uint64_t index_, uint64_t, uint64_t, 
   return 0;
 }
 
-// The one's complement sum of 32-bit words, folded to 32 bits (RFC 1071; wire order stays as it is).
-std::uint32_t sum_words(const std::uint8_t* bytes, std::uint32_t size, std::uint64_t sum, bool invert) {
-  for (std::uint32_t i = 0; i + 4 <= size; i += 4) {
-    std::uint32_t word;
-    std::memcpy(&word, bytes + i, 4);
-    sum += invert ? ~word : word;
-  }
-  while (sum >> 32) sum = (sum & 0xffffffff) + (sum >> 32);
-  return static_cast<std::uint32_t>(sum);
-}
-
 uint64_t csum_diff(uint64_t from, uint64_t from_size_, uint64_t to, uint64_t to_size_, uint64_t seed,
                    RunContext*) {
   auto from_size = static_cast<std::uint32_t>(from_size_), to_size = static_cast<std::uint32_t>(to_size_);
-  if (from_size % 4 || to_size % 4) return r0(-EINVAL);
-  std::uint32_t sum = sum_words(at<std::uint8_t>(from), from_size, static_cast<std::uint32_t>(seed), true);
-  sum = sum_words(at<std::uint8_t>(to), to_size, sum, false);
-  // Since 6.13 the result is folded to 16 bits on every machine.
-  std::uint32_t folded = (sum & 0xffff) + (sum >> 16);
-  return (folded & 0xffff) + (folded >> 16);
+  auto sum = static_cast<std::uint32_t>(seed);
+  // Which of the two zeros comes out depends on the order.
+  if (to_size) {
+    sum = sum_bytes(at<std::uint8_t>(to), to_size, sum);
+    if (from_size) sum = sum_sub(sum, sum_bytes(at<std::uint8_t>(from), from_size, 0));
+  } else if (from_size) {
+    sum = ~sum_bytes(at<std::uint8_t>(from), from_size, ~sum);
+  }
+  // Folded to 16 bits on every machine, and of any size, since 6.13.
+  return static_cast<std::uint16_t>(~sum_fold(sum));
 }
 
 uint64_t loop(uint64_t count_, uint64_t callback, uint64_t callback_ctx, uint64_t flags, uint64_t,

@@ -50,10 +50,10 @@ struct Edit {
     packet.data -= count;
     std::memmove(packet.data, packet.data + count, offset);
     std::memset(packet.data + offset, 0, count);
-    bool transport_is_network = skb.transport_header == packet.network_header;
+    bool transport_is_network = skb.transport == skb.offset_of(packet.network_header);
     packet.mac_header -= count;
     packet.network_header -= count;
-    if (transport_is_network) skb.transport_header = packet.network_header;
+    if (transport_is_network) skb.transport = skb.offset_of(packet.network_header);
   }
   // Takes `count` bytes out at `offset`.
   long close(uint32_t offset, uint32_t count) {
@@ -61,10 +61,10 @@ struct Edit {
     checksum_pulled(skb, packet.data + offset, count);
     std::memmove(packet.data + count, packet.data, offset);
     packet.data += count;
-    bool transport_is_network = skb.transport_header == packet.network_header;
+    bool transport_is_network = skb.transport == skb.offset_of(packet.network_header);
     packet.mac_header += count;
     packet.network_header += count;
-    if (transport_is_network) skb.transport_header = packet.network_header;
+    if (transport_is_network) skb.transport = skb.offset_of(packet.network_header);
     return 0;
   }
 
@@ -185,7 +185,7 @@ long Edit::grow(uint32_t offset, uint32_t count, uint64_t flags) {
   skb.encapsulation = true;
   packet.network_header = packet.data + mac_bytes;
   if (flags & (encap_gre | encap_udp))
-    skb.transport_header = packet.network_header + (flags & encap_ipv6 ? ipv6_bytes : ipv4_bytes);
+    skb.transport = skb.offset_of(packet.network_header + (flags & encap_ipv6 ? ipv6_bytes : ipv4_bytes));
   skb.md.protocol = flags & encap_ipv6 ? ether_ipv6 : ether_ip;
   return 0;
 }
@@ -235,18 +235,19 @@ uint64_t skb_change_tail(uint64_t, uint64_t length_, uint64_t flags, uint64_t, u
   Skb& skb = edit.skb;
   Packet& packet = edit.packet;
   auto least = packet.network_header - packet.data;
-  if (skb.transport_header && skb.transport_header > packet.data) least = skb.transport_header - packet.data;
+  if (skb.transport != Skb::no_transport)
+    if (auto before = skb.first + skb.transport - packet.data; before > 0) least = before;
   if (least < 0) least = 0;
-  uint32_t length = low(length_), before = edit.length();
+  uint32_t length = low(length_), length_before = edit.length();
   if (flags || length > skb_length_limit || length < least) return edit.done(-EINVAL);
   if (skb.encapsulation) return edit.done(-not_supported);
-  if (length > before) {
-    if (!make_room(skb, packet, 0, length - before)) return edit.done(-ENOMEM);
-    std::memset(packet.data_end, 0, length - before);
+  if (length > length_before) {
+    if (!make_room(skb, packet, 0, length - length_before)) return edit.done(-ENOMEM);
+    std::memset(packet.data_end, 0, length - length_before);
   }
   packet.data_end = packet.data + length;
   // What was summed is no more, or was never there.
-  if (length != before && skb.checksum == ChecksumState::complete) skb.checksum = ChecksumState::none;
+  if (length != length_before && skb.checksum == ChecksumState::complete) skb.checksum = ChecksumState::none;
   if (skb.is_gso()) skb.md.gso_size = skb.md.gso_segs = skb.gso_type = 0;
   return edit.done(0);
 }

@@ -27,7 +27,7 @@ uint32_t at_offset(uint32_t sum, uint32_t offset) { return offset & 1 ? (sum << 
 void Skb::begin(Packet& packet, uint32_t size) {
   md = {};
   sock = {};
-  transport_header = nullptr;
+  transport = no_transport;
   pointers = writable = hash_known = encapsulation = false;
   checksum = ChecksumState::none;
   csum_level = 0;
@@ -39,6 +39,7 @@ void Skb::begin(Packet& packet, uint32_t size) {
   packet.limit = buffer + skb_buffer_bytes - buffer_edge;
   packet.data = packet.meta = buffer + skb_buffer_bytes / 2;
   packet.data_end = packet.data + size;
+  first = packet.data - skb_headroom;
   packet.mac_header = packet.network_header = nullptr;
   // What helpers may look at around a short packet is zero, not the packet before.
   std::memset(packet.data - skb_headroom, 0, skb_headroom);
@@ -66,21 +67,27 @@ void Skb::take_ethernet_header(Packet& packet) {
 }
 
 bool make_room(Skb& skb, Packet& packet, uint32_t head, uint32_t tail) {
-  if (head <= distance(packet.head, packet.data) && tail <= distance(packet.data_end, packet.limit))
-    return true;
-  uint32_t length = distance(packet.data, packet.data_end);
-  uint32_t all = distance(packet.head, packet.limit);
-  // Headers before data move along.
-  uint32_t before = std::min(distance(packet.head, packet.data), skb_headroom);
-  std::uint64_t needed = std::uint64_t{head} + before + length + tail;
-  if (needed > all) return false;
-  auto spare = static_cast<uint32_t>((all - needed) / 2);
-  uint8_t* to = packet.head + spare + head + before;
-  std::ptrdiff_t by = to - packet.data;
-  std::memmove(to - before, packet.data - before, std::size_t{before} + length);
-  for (uint8_t** at : {&packet.meta, &packet.data, &packet.data_end, &packet.mac_header,
-                       &packet.network_header, &skb.transport_header})
-    if (*at) *at += by;
+  if (head > distance(packet.head, packet.data) || tail > distance(packet.data_end, packet.limit)) {
+    uint32_t length = distance(packet.data, packet.data_end);
+    uint32_t all = distance(packet.head, packet.limit);
+    // Headers before data move along.
+    uint32_t before = std::min(distance(packet.head, packet.data), skb_headroom);
+    std::uint64_t needed = std::uint64_t{head} + before + length + tail;
+    if (needed > all) return false;
+    auto spare = static_cast<uint32_t>((all - needed) / 2);
+    uint8_t* to = packet.head + spare + head + before;
+    std::ptrdiff_t by = to - packet.data;
+    std::memmove(to - before, packet.data - before, std::size_t{before} + length);
+    for (uint8_t** at : {&packet.meta, &packet.data, &packet.data_end, &packet.mac_header,
+                         &packet.network_header, &skb.first})
+      if (*at) *at += by;
+  }
+  uint32_t headroom = distance(skb.first, packet.data);
+  if (head > headroom) {  // by whole NET_SKB_PADs
+    uint32_t more = (head - headroom + skb_headroom - 1) / skb_headroom * skb_headroom;
+    skb.first -= more;
+    skb.transport = static_cast<std::uint16_t>(skb.transport + more);
+  }
   return true;
 }
 

@@ -74,9 +74,13 @@ struct Skb {
   FlowKeys keys{};
 
   std::uint8_t* buffer = nullptr;  // skb_buffer_bytes, below 4 GiB
-  std::uint8_t* transport_header = nullptr;
-  bool pointers = false;  // data_end is given to the program; before, it is null
-  bool writable = false;  // the program may store to the packet directly
+  // The kernel's skb->head, from which it counts header offsets in 16 bits. Here it only decides which
+  // offsets come out: room is made in `buffer`.
+  std::uint8_t* first = nullptr;
+  static constexpr std::uint16_t no_transport = 0xffff;
+  std::uint16_t transport = no_transport;  // offset of the transport header
+  bool pointers = false;                   // data_end is given to the program; before, it is null
+  bool writable = false;                   // the program may store to the packet directly
   bool hash_known = false;
   bool encapsulation = false;
   ChecksumState checksum = ChecksumState::none;
@@ -93,6 +97,9 @@ struct Skb {
   // Type and protocol from the Ethernet header at packet.data, which moves behind it.
   void take_ethernet_header(image::Packet& packet);
 
+  std::uint16_t offset_of(const std::uint8_t* header) const {
+    return static_cast<std::uint16_t>(header - first);
+  }
   bool is_gso() const { return md.gso_size != 0; }
   // Fields narrower in the kernel than in __sk_buff lose what does not fit.
   void narrow() {
@@ -103,7 +110,8 @@ struct Skb {
 };
 
 // Makes room for `head` bytes before and `tail` bytes behind the packet, moving it inside of its buffer if
-// need be. False: the buffer is too small.
+// need be. As in the kernel, a larger headroom turns an unset transport header into one that lies at its end.
+// False: the buffer is too small.
 bool make_room(Skb& skb, image::Packet& packet, std::uint32_t head, std::uint32_t tail);
 
 // Bytes were taken from the packet (before it changes) or put into it (after): the complete checksum follows.

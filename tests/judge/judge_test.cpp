@@ -110,18 +110,35 @@ Buffer context_for(uapi::ProgType type, std::size_t packet_bytes, std::uint32_t 
     base::store(out.data() + 4, static_cast<std::uint32_t>(packet_bytes));  // data_end
     return out;
   }
+  if (type == uapi::ProgType::flow_dissector) {  // struct bpf_flow_keys: flags alone may be given
+    Buffer out(56);
+    base::store(out.data() + 48, number % 8);
+    return out;
+  }
   Buffer out(192);                           // struct __sk_buff
   base::store(out.data() + 8, number * 7);   // mark
   base::store(out.data() + 32, number % 8);  // priority
   for (std::size_t i = 0; i < 5; i++)
     base::store(out.data() + 48 + 4 * i, static_cast<std::uint32_t>(number + i));  // cb
+  if (number % 4 == 1) {
+    base::store(out.data() + 36, number);                        // ingress_ifindex
+    base::store(out.data() + 152, std::uint64_t{number} << 20);  // tstamp
+    base::store(out.data() + 160,
+                static_cast<std::uint32_t>(packet_bytes) + number % 2000 - 200);  // wire_len
+    base::store(out.data() + 164, number % 70000);                                // gso_segs
+    base::store(out.data() + 184, std::uint64_t{number} * 1000003);               // hwtstamp
+  }
+  if (number % 16 == 2) base::store(out.data() + 176, number % 70000);  // gso_size
+  if (number % 64 == 3) out[number % out.size()] = 1;                   // any byte: some are refused
   return out;
 }
 
 bool takes_context(uapi::ProgType type) {
   return type == uapi::ProgType::xdp || type == uapi::ProgType::sched_cls ||
          type == uapi::ProgType::sched_act || type == uapi::ProgType::cgroup_skb ||
-         type == uapi::ProgType::socket_filter;
+         type == uapi::ProgType::socket_filter || type == uapi::ProgType::flow_dissector ||
+         type == uapi::ProgType::lwt_in || type == uapi::ProgType::lwt_out ||
+         type == uapi::ProgType::lwt_xmit;
 }
 
 class JudgeTest : public testing::TestWithParam<std::string> {};

@@ -2,6 +2,7 @@
 // A socket filter with the instructions of classic BPF (absolute and indirect loads, which end the program beyond the
 // packet) and with helpers.
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 
 #include <bpf/bpf_helpers.h>
@@ -21,24 +22,26 @@ struct {
 
 __u64 relative, header_errors;
 
+// A test run gives socket filters the packet from the network header on; what lies before it is reached from SKF_LL_OFF.
 SEC("socket")
 int filter(struct __sk_buff *skb)
 {
-	__u32 protocol = load_byte(skb, ETH_HLEN + 9), header;
+	__u32 protocol = load_byte(skb, 9), header;
 	__u64 *count;
 	__u8 first[8] = {};
 
 	count = bpf_map_lookup_elem(&protocols, &protocol);
 	if (count)
 		__sync_fetch_and_add(count, skb->len);
-	if (load_half(skb, 12) != ETH_P_IP)
-		return 0;
-	header = (load_byte(skb, ETH_HLEN) & 15) * 4;
-	relative += load_word(skb, ETH_HLEN + header); // ends the program when it lies beyond the packet
+	if (load_half(skb, SKF_LL_OFF + 12) != ETH_P_IP)
+		return load_byte(skb, SKF_NET_OFF + 1) + 1;
+	header = (load_byte(skb, SKF_NET_OFF) & 15) * 4;
+	relative += load_word(skb, header); // ends the program when it lies beyond the packet
 	if (bpf_skb_load_bytes(skb, skb->len - 4, first, 4))
 		header_errors++;
 	if (bpf_skb_load_bytes_relative(skb, 0, first, 8, BPF_HDR_START_NET))
 		header_errors++;
 	relative += first[0] + first[7];
+	skb->cb[2] += relative;
 	return skb->len > 100 ? 100 : -1;
 }
