@@ -163,7 +163,7 @@ std::span<const HelperEntry> common_helpers() { return table; }
 
 image::HelperFn find_helper_fn(std::uint32_t id) {
   for (auto entries : {map_helpers(), ringbuf_helpers(), xdp_helpers(), common_helpers(), text_helpers(),
-                       redirect_helpers(), dynptr_helpers(), event_helpers()})
+                       redirect_helpers(), dynptr_helpers(), event_helpers(), lookup_helpers()})
     for (const HelperEntry& entry : entries)
       if (entry.id == id) return entry.fn;
   return nullptr;
