@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR MIT)
 // What helpers answer when there is nobody to talk to, dynptrs over map values, values of other CPUs, spin-locked values:
-// bpf_perf_event_output without events, bpf_fib_lookup and socket lookups that find nothing, bpf_dynptr_from_mem.
+// bpf_perf_event_output without events, bpf_fib_lookup and socket lookups that find nothing, bpf_dynptr_from_mem, sums of
+// bpf_csum_diff with all its signs.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 
@@ -137,5 +138,13 @@ int outputs(struct xdp_md *ctx)
 	} else {
 		answer(12, bpf_map_update_elem(&shared, &key, &fresh, BPF_NOEXIST));
 	}
+	tuple.ipv6.saddr[0] = length * 0x9e3779b1;
+	tuple.ipv6.saddr[1] = ~length;
+	tuple.ipv6.saddr[2] = length << 24;
+	answer(13, bpf_csum_diff(tuple.ipv6.saddr, 8, tuple.ipv6.saddr + 1, 12, length));
+	answer(13, bpf_csum_diff(tuple.ipv6.saddr, 12, tuple.ipv6.saddr + 1, 4, ~0));
+	answer(14, bpf_csum_diff(tuple.ipv6.saddr, 16, 0, 0, length << 16));
+	answer(14, bpf_csum_diff(0, 0, tuple.ipv6.saddr, 16, ~length));
+	answer(15, bpf_csum_diff(0, 0, tuple.ipv6.saddr, 8, 0));
 	return length & 1 ? XDP_PASS : XDP_DROP;
 }

@@ -137,6 +137,15 @@ TEST_F(Redirects, dynptrs_of_map_values) {
   EXPECT_EQ(value[2], 0x11223344u);
 }
 
+TEST_F(Redirects, spin_locks_only_where_they_are) {
+  long map = create_map(MapType::array, 4, 16, 1);  // without BTF: no lock in its values
+  long fd = load(program({st32(10, -4, 0), map_fd(1, map), mov_reg(2, 10), add(2, -4), call(1), jne(0, 0, 2),
+                          mov(0, 0), exit_(), mov_reg(1, 0), call(93), mov(0, 0), exit_()}));
+  ASSERT_GE(fd, 0) << log;
+  EXPECT_EQ(run(fd, packet(60)).error, -EFAULT);
+  EXPECT_NE(sys->take_fault().value_or("").find("bpf_spin_lock takes a lock"), std::string::npos);
+}
+
 TEST_F(Redirects, routes) {
   Route far, near;
   far.prefix = {10, 0, 0, 0};
