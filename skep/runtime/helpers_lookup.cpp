@@ -139,6 +139,11 @@ int score(const SocketEntry& socket, const Tuple& tuple, std::uint8_t protocol) 
   return any ? 1 : 2;
 }
 
+// A found socket is a region until it is released.
+constexpr const char* socket_name = "socket";
+constexpr std::ptrdiff_t most_held = 64;
+bool is_socket(const image::Region& region) { return region.name == socket_name; }
+
 uint64_t find_socket(uint64_t tuple_at, uint64_t size, uint64_t netns, uint64_t flags, std::uint8_t protocol,
                      RunContext* ctx) {
   Tuple tuple;
@@ -157,10 +162,15 @@ uint64_t find_socket(uint64_t tuple_at, uint64_t size, uint64_t netns, uint64_t 
     }
   auto found = reinterpret_cast<uint64_t>(best);
   if (found && ctx->regions) {
+    auto held = std::ranges::count_if(ctx->regions->all(), is_socket);
+    if (held >= most_held) {
+      ctx->fault = "more than 64 sockets are held; bpf_sk_release gives one back";
+      return 0;
+    }
     image::Region region;
     region.base = found;
     region.size = sizeof *best;
-    region.name = "socket";
+    region.name = socket_name;
     ctx->regions->add(region);
   }
   return found;
@@ -177,9 +187,9 @@ uint64_t sk_lookup_udp(uint64_t, uint64_t tuple, uint64_t size, uint64_t netns, 
 
 // Gives back one reference: the region that the lookup made.
 uint64_t sk_release(uint64_t socket, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
-  const image::Region* region = ctx->regions ? ctx->regions->find(socket) : nullptr;
   if (!ctx->regions) return 0;
-  if (!region || region->base != socket || std::string_view(region->name) != "socket") {
+  const image::Region* region = ctx->regions->find(socket);
+  if (!region || region->base != socket || !is_socket(*region)) {
     ctx->fault = "not a socket that a lookup of this run gave";
     return r0(-EINVAL);
   }
