@@ -102,7 +102,8 @@ class Map {
   // Whether the type can be waited on at all.
   virtual bool waitable() const { return false; }
 
-  // BPF_MAP_FREEZE: no more writes through bpf(2). EBUSY: frozen already, or a writable mapping is there.
+  // BPF_MAP_FREEZE: no more writes through bpf(2). EBUSY: frozen already, or a writable mapping is there
+  // (the command itself says EPERM to the second freeze: a frozen map cannot be written).
   long freeze();
   bool frozen() const { return frozen_.load(std::memory_order_acquire); }
 

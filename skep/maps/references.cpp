@@ -119,9 +119,15 @@ class HashOfMaps final : public Map {
   }
 
   long remove(const void* key) override {
+    std::uint32_t id;
+    return lookup_and_delete(key, &id, 0);
+  }
+  // For the batch command; the single one is refused for this type.
+  long lookup_and_delete(const void* key, void* value, std::uint64_t) override {
     std::lock_guard lock(lock_);
     Slot old;
     if (long error = slots_->lookup_and_delete(key, &old, 0)) return error;
+    std::memcpy(value, &old.id, sizeof old.id);
     forget(old.number);
     return 0;
   }

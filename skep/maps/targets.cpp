@@ -201,6 +201,11 @@ Made create_targets(const Definition& d) {
     std::shared_ptr<Map> made = TRY(create_hash(targets));
     return std::shared_ptr<Map>(std::make_shared<DeviceHash>(d, std::move(made)));
   }
+  // CONFIG_NR_CPUS of kernels for big machines; a smaller configuration refuses earlier.
+  constexpr std::uint32_t most_cpus = 8192;
+  if (d.type == MapType::cpumap && d.max_entries > most_cpus)
+    return fail(E2BIG, "map '{}': max_entries is {}, must be at most {} (CPUs)", d.name, d.max_entries,
+                most_cpus);
   Memory memory = TRY(Memory::reserve(std::uint64_t{d.max_entries} * sizeof(Target), true, d.name));
   return std::shared_ptr<Map>(std::make_shared<TargetArray>(d, std::move(memory)));
 }

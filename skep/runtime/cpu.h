@@ -67,6 +67,12 @@ struct Cpu final : image::Sink {
   XdpMd xdp{};
   Skb skb;
   std::uint64_t packet_region = 0;  // base of the packet's region; 0: none
+  // The bpf_spin_lock that the run holds; a run that ends with it gives it back.
+  std::uint32_t* held_lock = nullptr;
+  void release_lock() {
+    if (held_lock) __atomic_store_n(held_lock, 0u, __ATOMIC_RELEASE);
+    held_lock = nullptr;
+  }
 };
 
 inline Cpu& cpu_of(image::RunContext* ctx) { return *static_cast<Cpu*>(ctx->extra); }

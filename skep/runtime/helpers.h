@@ -27,6 +27,7 @@ std::span<const HelperEntry> text_helpers();
 std::span<const HelperEntry> redirect_helpers();
 std::span<const HelperEntry> dynptr_helpers();
 std::span<const HelperEntry> event_helpers();
+std::span<const HelperEntry> lookup_helpers();
 
 // Null: not available. Some ids are other functions for other program types.
 image::HelperFn find_helper_fn(std::uint32_t id, uapi::ProgType type);

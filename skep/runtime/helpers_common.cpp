@@ -171,7 +171,7 @@ image::HelperFn find_helper_fn(std::uint32_t id, uapi::ProgType type) {
       if (auto fn = find(entries)) return fn;
   }
   for (auto entries : {map_helpers(), ringbuf_helpers(), common_helpers(), text_helpers(), redirect_helpers(),
-                       dynptr_helpers(), event_helpers()})
+                       dynptr_helpers(), event_helpers(), lookup_helpers()})
     if (auto fn = find(entries)) return fn;
   return nullptr;
 }

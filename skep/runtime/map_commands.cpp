@@ -179,7 +179,9 @@ long map_create(Call& call) {
   d.key_size = attr.key_size;
   d.value_size = attr.value_size;
   d.max_entries = attr.max_entries;
-  d.flags = attr.map_flags & ~maps::map_flag::token_fd;
+  // What the descriptor may do is no property of the map.
+  constexpr std::uint32_t of_descriptor = maps::map_flag::rdonly | maps::map_flag::wronly;
+  d.flags = attr.map_flags & ~(maps::map_flag::token_fd | of_descriptor);
   d.numa_node = attr.numa_node;
   d.extra = attr.map_extra;
   d.name.assign(attr.map_name, strnlen(attr.map_name, sizeof attr.map_name - 1));
@@ -223,7 +225,7 @@ long map_create(Call& call) {
     return refuse(EINVAL, "map '{}': tokens are not available in this runtime", attr.map_name);
   object->map = std::move(*made);
   call.state.maps.add(object);
-  File file{object, !(d.flags & maps::map_flag::wronly), !(d.flags & maps::map_flag::rdonly)};
+  File file{object, !(attr.map_flags & maps::map_flag::wronly), !(attr.map_flags & maps::map_flag::rdonly)};
   return call.task.files.add(std::move(file));
 }
 
@@ -234,6 +236,7 @@ long map_lookup(Call& call) {
   if (!object) return object.error;
   if (!object.may_read) return -EPERM;
   Map& map = *object->map;
+  if (attr.flags && map.definition().spin_lock_at < 0) return -EINVAL;
   Scratch key(map.definition().key_size), value(map.user_value_size());
   // A bloom filter is asked about the value.
   if (map.definition().type == MapType::bloom_filter) {
@@ -301,7 +304,7 @@ long map_lookup_and_delete(Call& call) {
 
 long map_freeze(Call& call) {
   const auto& attr = call.attr<MapElemAttr>();
-  Opened<MapObject> object = open_as<MapObject>(call.task, attr.map_fd);
+  Opened<MapObject> object = open_map(call, attr.map_fd);
   if (!object) return object.error;
   if (!object.may_write) return -EPERM;
   return object->map->freeze();
@@ -318,13 +321,15 @@ long lookup_batch(Call& call, bool then_delete) {
   Map& map = *object->map;
   if (long refused = map.answer(then_delete ? MapOp::lookup_and_delete_batch : MapOp::lookup_batch))
     return refused;
-  if ((attr.elem_flags & ~maps::f_lock) || attr.flags) return -EINVAL;
+  // Hashes walk bucket by bucket: they alone look at `flags`, and say at once that nothing is left.
+  bool by_bucket = map.definition().type != MapType::lpm_trie && !map.answer(MapOp::delete_batch);
+  if ((attr.elem_flags & ~maps::f_lock) || (by_bucket && attr.flags)) return -EINVAL;
   if ((attr.elem_flags & maps::f_lock) && map.definition().spin_lock_at < 0) return -EINVAL;
   if (attr.count == 0) return 0;
   if (!call.put(offsetof(MapBatchAttr, count), std::uint32_t{0})) return -EFAULT;
 
   std::uint32_t key_size = map.definition().key_size, value_size = map.user_value_size();
-  Scratch previous(key_size), key(key_size), value(value_size);
+  Scratch previous(key_size), key(key_size), value(std::max(key_size, value_size));
   bool have_previous = attr.in_batch != 0;
   if (have_previous && !call.task.memory.read(previous.at(), attr.in_batch, key_size)) return -EFAULT;
   std::uint32_t done = 0;
@@ -344,6 +349,7 @@ long lookup_batch(Call& call, bool then_delete) {
     std::memcpy(previous.at(), key.at(), key_size);
     have_previous = true;
   }
+  if (!error && by_bucket) error = map.next_key(have_previous ? previous.at() : nullptr, value.at());
   if (!call.put(offsetof(MapBatchAttr, count), done)) return -EFAULT;
   if (error == -EFAULT) return error;
   if (done && !call.task.memory.write(attr.out_batch, then_delete ? key.at() : previous.at(), key_size))
@@ -359,7 +365,7 @@ long write_batch(Call& call, MapOp op, Each each) {
   if (!object.may_write) return -EPERM;
   Map& map = *object->map;
   if (long refused = map.answer(op)) return refused;
-  if ((attr.elem_flags & ~maps::f_lock) || attr.flags) return -EINVAL;
+  if (attr.elem_flags & ~maps::f_lock) return -EINVAL;
   if ((attr.elem_flags & maps::f_lock) && map.definition().spin_lock_at < 0) return -EINVAL;
   if (attr.count == 0) return 0;
   Scratch key(map.definition().key_size), value(map.user_value_size());

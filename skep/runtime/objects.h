@@ -47,6 +47,7 @@ struct MapObject final : Object {
   std::mutex owner_lock;
   uapi::ProgType owner_type = uapi::ProgType::unspec;
   bool owner_has_frags = false;
+  uapi::AttachType owner_attach_type{};
 };
 
 struct ProgObject final : Object {

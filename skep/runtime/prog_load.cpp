@@ -140,8 +140,11 @@ bool fits_together(MapObject& array, const ProgObject& prog) {
   if (array.owner_type == ProgType::unspec) {
     array.owner_type = prog.image.type;
     array.owner_has_frags = frags;
+    array.owner_attach_type = prog.image.attach_type;
   }
-  return array.owner_type == prog.image.type && array.owner_has_frags == frags;
+  bool tail_calls = array.map->definition().type == uapi::MapType::prog_array;
+  return array.owner_type == prog.image.type && array.owner_has_frags == frags &&
+         (!tail_calls || array.owner_attach_type == prog.image.attach_type);
 }
 
 long prog_load(Call& call) {

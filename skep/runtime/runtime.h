@@ -8,11 +8,14 @@
 // A checked run that faults ends BPF_PROG_TEST_RUN with -EFAULT; RuntimeSys::take_fault() tells where.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "skep/base/result.h"
@@ -29,6 +32,35 @@ class Task;
 struct Device {
   std::uint32_t ifindex = 0;  // from 1
   std::string name;
+};
+
+// An IPv4 address is the first 4 bytes, in the order of the wire.
+using IpAddress = std::array<std::uint8_t, 16>;
+
+// One line of what bpf_fib_lookup looks into; the longest prefix wins, the first of equals.
+struct Route {
+  bool ipv6 = false;
+  IpAddress prefix{};
+  std::uint8_t prefix_bits = 0;
+  std::uint32_t ifindex = 0;  // where it leads
+  std::optional<IpAddress> gateway;
+  std::optional<IpAddress> source;  // for BPF_FIB_LOOKUP_SRC; none: BPF_FIB_LKUP_RET_NO_SRC_ADDR
+  // Source and destination of the next hop's frame; none: the neighbour is not known (RET_NO_NEIGH).
+  std::optional<std::pair<std::array<std::uint8_t, 6>, std::array<std::uint8_t, 6>>> macs;
+  std::uint16_t mtu = 1500;
+  std::uint32_t metric = 0;
+};
+
+// One socket that bpf_sk_lookup_tcp and its kind may find.
+struct SocketEntry {
+  bool ipv6 = false;
+  std::uint8_t protocol = 6;  // 6: TCP, 17: UDP
+  IpAddress local{};          // all zero: any
+  std::uint16_t local_port = 0;
+  IpAddress remote{};
+  std::uint16_t remote_port = 0;  // 0: not connected
+  std::uint32_t state = 10;       // BPF_TCP_ESTABLISHED 1, BPF_TCP_LISTEN 10 …
+  std::uint32_t mark = 0, priority = 0, bound_ifindex = 0;
 };
 
 struct Options {
@@ -62,6 +94,10 @@ class Runtime {
   // Replaces the source of clocks and random numbers for the following runs; null: the one of the options.
   // The caller keeps it alive.
   void set_inputs(image::Inputs* inputs);
+
+  // What the lookup helpers find from the next run on; both tables are empty at first.
+  void set_routes(std::span<const Route> routes);
+  void set_sockets(std::span<const SocketEntry> sockets);
 
   const Options& options() const;
   std::uint32_t possible_cpus() const;

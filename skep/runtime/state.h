@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -44,6 +45,21 @@ class RunGraveyard final : public maps::Graveyard {
   std::vector<Grave> graves_;
 };
 
+// struct bpf_sock of the UAPI: what programs read of a socket.
+struct BpfSock {
+  std::uint32_t bound_dev_if, family, type, protocol, mark, priority;
+  std::uint32_t src_ip4, src_ip6[4], src_port;
+  std::uint16_t dst_port, pad;
+  std::uint32_t dst_ip4, dst_ip6[4], state;
+  std::int32_t rx_queue_mapping;
+};
+static_assert(sizeof(BpfSock) == 80);
+
+struct Sockets {
+  std::vector<SocketEntry> entries;
+  std::vector<BpfSock> seen;  // the same, as programs see them
+};
+
 struct Runtime::State {
   State();
   ~State();
@@ -65,6 +81,12 @@ struct Runtime::State {
   Pins pins;
   std::atomic<PrintkFn> printk{nullptr};
   std::atomic<void*> printk_user{nullptr};
+  // Replaced whole; runs under way go on with what they found.
+  std::shared_ptr<const std::vector<Route>> routes_owner;
+  std::shared_ptr<const Sockets> sockets_owner;
+  std::atomic<const std::vector<Route>*> routes{nullptr};
+  std::atomic<const Sockets*> sockets{nullptr};
+  std::mutex tables_lock;
   std::unique_ptr<image::Inputs> own_inputs;
   std::atomic<image::Inputs*> inputs{nullptr};
 };

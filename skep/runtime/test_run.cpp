@@ -24,7 +24,9 @@ long TestRun::run_once() {
   ctx.tail_target = nullptr;
   ctx.budget = call.state.options.budget;
   std::uint64_t r0 = 0;
-  if (!cpu.machine.run(prog.image, ctx, &r0)) [[unlikely]] {
+  bool ended = cpu.machine.run(prog.image, ctx, &r0);
+  cpu.release_lock();
+  if (!ended) [[unlikely]] {
     std::string text = cpu.machine.fault().message();
     call.task.set_fault(text);
     return refuse(EFAULT, "program '{}': {}", prog.image.name, text);

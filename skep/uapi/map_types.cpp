@@ -410,7 +410,8 @@ Result<void> check_size(const MapTypeRow& row, std::string_view what, const Size
 Result<void> check_flags(const MapTypeRow& row, std::uint32_t flags) {
   flags &= ~map_token_fd;
   bool lru = row.type == M::lru_hash || row.type == M::lru_percpu_hash;
-  if (lru && (flags & map_no_prealloc))
+  // Flags that no hash takes are noticed first.
+  if (lru && (flags & map_no_prealloc) && !(flags & ~(row.flags | map_no_prealloc | map_numa_node)))
     return fail(enotsupp, "map type {}: BPF_F_NO_PREALLOC is not supported: LRU maps are always preallocated",
                 row.name);
   if (std::uint32_t unknown = flags & ~row.flags)
@@ -514,6 +515,9 @@ Result<void> check_map_create(const MapCreateAttr& attr) {
   if (row->needs_btf && row->type != M::struct_ops && (!attr.btf_key_type_id || !attr.btf_value_type_id))
     return fail(EINVAL, "map type {}: needs BTF: btf_key_type_id and btf_value_type_id", row->name);
 
+  // A bloom filter's value is measured before all else.
+  if (row->type == M::bloom_filter && attr.value_size > row->value.max)
+    TRY(check_size(*row, "value_size", row->value, attr.value_size));
   TRY(check_flags(*row, attr.map_flags));
   TRY(check_entries(*row, attr.max_entries));
   TRY(check_size(*row, "key_size", row->key, attr.key_size));
