@@ -1,7 +1,9 @@
 // The rows, and what is derived from them.
 #include "cli/commands.h"
+#include "cli/text.h"
 
 #include <fmt/core.h>
+#include <getopt.h>
 
 #include <algorithm>
 #include <charconv>
@@ -127,36 +129,42 @@ Result<Found> find_command(std::span<char* const> words) {
 }
 
 Result<Arguments> parse_arguments(const Command& command, std::span<char* const> words) {
+  constexpr int first_option = 256;  // above every short option, so that getopt's answers cannot be mistaken
+  std::vector<std::string> names;
+  for (const Option& option : command.options) names.emplace_back(option.name);
+  std::vector<::option> options;
+  for (std::size_t i = 0; i < names.size(); i++)
+    options.push_back({names[i].c_str(),
+                       command.options[i].argument.empty() ? no_argument : required_argument, nullptr,
+                       first_option + static_cast<int>(i)});
+  options.push_back({});
+  std::string program = "skep";
+  std::vector<char*> argv = {program.data()};
+  argv.insert(argv.end(), words.begin(), words.end());
+  argv.push_back(nullptr);
+  int argc = static_cast<int>(argv.size()) - 1;
+
   Arguments out;
-  bool options_end = false;
-  for (std::size_t i = 0; i < words.size(); i++) {
-    std::string_view word = words[i];
-    if (options_end || !word.starts_with("--")) {
-      if (!options_end && word.size() > 1 && word[0] == '-')
-        return fail(EINVAL, "unknown option '{}'; see 'skep help {}'", word, command.words);
-      out.positional.emplace_back(word);
-      continue;
-    }
-    if (word == "--") {
-      options_end = true;
-      continue;
-    }
-    std::string_view name = word.substr(2, word.find('=') == word.npos ? word.npos : word.find('=') - 2);
-    auto option = std::ranges::find(command.options, name, &Option::name);
-    if (option == command.options.end())
-      return fail(EINVAL, "unknown option '--{}'; see 'skep help {}'", name, command.words);
-    bool has_value = word.find('=') != word.npos;
-    if (option->argument.empty()) {
-      if (has_value) return fail(EINVAL, "--{} takes no value", name);
-      out.options.emplace(name, "");
-    } else if (has_value) {
-      out.options.emplace(name, word.substr(word.find('=') + 1));
-    } else if (i + 1 < words.size()) {
-      out.options.emplace(name, words[++i]);
-    } else {
-      return fail(EINVAL, "--{} needs {}", name, option->argument);
-    }
+  ::optind = 0;  // begins anew, also GNU's permutation
+  ::opterr = 0;
+  auto option_of = [&](int code) -> const Option& {
+    return command.options[static_cast<std::size_t>(code - first_option)];
+  };
+  for (;;) {
+    int code = ::getopt_long(argc, argv.data(), ":", options.data(), nullptr);
+    if (code == -1) break;
+    if (code == ':')
+      return fail(EINVAL, "--{} needs {}", option_of(::optopt).name, option_of(::optopt).argument);
+    if (code == '?' && ::optopt >= first_option)
+      return fail(EINVAL, "--{} takes no value", option_of(::optopt).name);
+    if (code == '?')
+      return fail(EINVAL, "unknown option '{}'; see 'skep help {}'",
+                  ::optopt ? fmt::format("-{}", static_cast<char>(::optopt))
+                           : argv[static_cast<std::size_t>(::optind) - 1],
+                  command.words);
+    out.options.emplace(option_of(code).name, ::optarg ? ::optarg : "");
   }
+  for (int i = ::optind; i < argc; i++) out.positional.emplace_back(argv[static_cast<std::size_t>(i)]);
   if (out.positional.size() < command.min_positional)
     return fail(EINVAL, "'skep {}' needs {}", command.words, command.arguments);
   if (out.positional.size() > command.max_positional)
@@ -201,7 +209,7 @@ std::string print_help(const Command& command) {
 
 int run_help(const Arguments& arguments) {
   if (arguments.positional.empty()) {
-    fmt::print("{}", print_help());
+    say("{}", print_help());
     return Exit::ok;
   }
   std::vector<std::string> copy = arguments.positional;
@@ -212,17 +220,17 @@ int run_help(const Arguments& arguments) {
     report(found.error());
     return Exit::usage;
   }
-  fmt::print("{}", print_help(*found->command));
+  say("{}", print_help(*found->command));
   return Exit::ok;
 }
 
 int run_version(const Arguments&) {
-  fmt::print("skep {}\n", SKEP_VERSION);
+  say("skep {}\n", SKEP_VERSION);
   return Exit::ok;
 }
 
 int report(const Error& error) {
-  fmt::print(stderr, "skep: {}\n", error.message);
+  say(stderr, "skep: {}\n", error.message);
   return Exit::failed;
 }
 

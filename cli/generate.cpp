@@ -43,7 +43,7 @@ Result<void> generate(const GenerateOptions& options) {
     if (i % 1024 == 0) progress.update(i, i);
   }
   TRY(writer.close());
-  fmt::print(stderr, "wrote {} packets, {} bytes to {}\n", grouped(options.count), grouped(bytes),
+  say(stderr, "wrote {} packets, {} bytes to {}\n", grouped(options.count), grouped(bytes),
              options.file == "-" ? "standard output" : options.file);
   return {};
 }

@@ -209,8 +209,7 @@ class Judge {
     Tally& tally = report_.verdicts[run.retval];
     tally.packets++;
     tally.bytes += packet.data.size();
-    if (options_.packets)
-      fmt::print("{:<8} {}\n", verdict_name(report_.type, run.retval), net::summary(packet));
+    if (options_.packets) say("{:<8} {}\n", verdict_name(report_.type, run.retval), net::summary(packet));
     if (writer && lets_through(report_.type, run.retval)) {
       net::Packet left = packet;
       left.data = Bytes(out_).first(run.data_size_out);
@@ -227,7 +226,7 @@ class Judge {
     report_.bytes += packet.data.size();
     std::string text = runtime_->take_fault().value_or("no reason was given");
     if (report_.faults++ == 0) report_.first_fault = fmt::format("packet {}: {}", packet.number, text);
-    if (options_.packets) fmt::print("{:<8} {}\n", "(fault)", net::summary(packet));
+    if (options_.packets) say("{:<8} {}\n", "(fault)", net::summary(packet));
   }
 
   Result<void> drain() {
@@ -272,7 +271,7 @@ Result<int> run(const RunOptions& options) {
   open.name = object_name(options.source);
   open.strict = options.strict;
   auto parsed = object::parse(bytes, open, warnings);
-  fmt::print(stderr, "{}", warnings.print());
+  say(stderr, "{}", warnings.print());
   if (!parsed) return Failure(std::move(parsed).error().in(options.source));
   object::ObjectSpec spec = std::move(*parsed);
   std::string chosen = TRY(choose_program(spec, options.program));
@@ -329,11 +328,11 @@ Result<int> run(const RunOptions& options) {
     report.written = writer->packets_written();
   }
   report.maps = read_maps(sys, object, sort);
-  if (options.packets && !options.json) fmt::print("\n");
-  fmt::print("{}", options.json ? print_json(report) : print_text(report));
+  if (options.packets && !options.json) say("\n");
+  say("{}", options.json ? print_json(report) : print_text(report));
   if (report.capture_error) {
     std::fflush(stdout);
-    fmt::print(stderr, "skep: {}\n", report.capture_error->message);
+    say(stderr, "skep: {}\n", report.capture_error->message);
   }
   return report.capture_error || report.faults ? Exit::failed : Exit::ok;
 }

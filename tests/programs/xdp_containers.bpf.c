@@ -26,6 +26,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_BLOOM_FILTER);
 	__uint(max_entries, 10000);
 	__uint(map_extra, 3);
+	__uint(map_flags, BPF_F_ZERO_SEED); // the same false answers everywhere
 	__type(value, __u32);
 } known SEC(".maps");
 
