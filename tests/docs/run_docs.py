@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-root, skep = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
+root, skep = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 clang = next((c for c in (os.environ.get("SKEP_CLANG"), "clang-19", "clang", "clang-14") if c and shutil.which(c)), None)
 if not clang:
     print("skipped: no clang")
