@@ -44,7 +44,7 @@ Result<void> generate(const GenerateOptions& options) {
   }
   TRY(writer.close());
   say(stderr, "wrote {} packets, {} bytes to {}\n", grouped(options.count), grouped(bytes),
-             options.file == "-" ? "standard output" : options.file);
+      options.file == "-" ? "standard output" : options.file);
   return {};
 }
 
