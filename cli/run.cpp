@@ -159,6 +159,19 @@ Result<btf::TypeId> find_event_type(const object::Object& object, const std::str
               name, name, name);
 }
 
+// Why BPF_PROG_TEST_RUN takes no such packet, on either side; null: that is not the packet's fault. Programs
+// on struct sk_buff need the whole IP header that the ethertype promises.
+const char* refusal(long error, Bytes packet) {
+  constexpr std::size_t ethernet = 14, ipv4 = 20, ipv6 = 40, linear = 3520;
+  if (packet.size() > linear && (error == -EINVAL || error == -ENOMEM))
+    return "larger than the program can be given";
+  if (error != -EINVAL) return nullptr;
+  if (packet.size() < ethernet) return "shorter than an Ethernet header";
+  auto type = base::load<std::uint16_t>(packet.data() + 12, std::endian::big);
+  std::size_t promised = type == 0x0800 ? ipv4 : type == 0x86dd ? ipv6 : 0;
+  return packet.size() < ethernet + promised ? "shorter than its IP header" : nullptr;
+}
+
 // One capture through one loaded program.
 class Judge {
  public:
@@ -211,12 +224,8 @@ class Judge {
       fault(packet);
       return {};
     }
-    if (error == -EINVAL && packet.data.size() < 14) {
-      skip("shorter than an Ethernet header");
-      return {};
-    }
-    if (error == -EINVAL && packet.data.size() > 3520) {
-      skip("larger than the program can be given");
+    if (const char* reason = error < 0 ? refusal(error, packet.data) : nullptr) {
+      skip(reason);
       return {};
     }
     if (error < 0)

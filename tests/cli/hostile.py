@@ -70,6 +70,11 @@ with tempfile.TemporaryDirectory() as folder:
     expect("no command", run("fly"), 2, r"unknown command 'fly'")
     expect("no capture given", run("run", program), 2, r"needs --pcap")
     expect("bad number", run("run", program, "--pcap", traffic, "--repeat", "0"), 2, r"--repeat is '0'")
+    expect("sort by nothing", run("run", program, "--pcap", traffic, "--sort", "flows"), 2, r"--sort is 'flows', must be MAP=FIELD")
+    expect("sort of no map", run("run", program, "--pcap", traffic, "--sort", "flows=bytes"), 1, r"no map 'flows'")
+    expect("generate a number that is none", run("generate", "--count", "12x", folder / "g.pcap"), 2, r"--count is '12x'")
+    expect("generate to nowhere", run("generate", folder / "no/where.pcap"), 1, r"where\.pcap: No such file")
+    expect("generate to a full disk", run("generate", "--count", "10000", "/dev/full"), 1, r"/dev/full: No space left")
     expect("cannot write", run("run", program, "--pcap", traffic, "--write", folder / "no/where.pcap"), 1, r"No such file")
 
     unknown = root / "tests/cli/unknown_map.o"

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs every `skep ...` line of the sh blocks in README.md and docs/*.md in a folder that holds the files they name.
+"""Runs every `skep ...` line of the sh blocks in README.md and docs/*.md in a folder that holds the files they name, and
+   those of examples/*/README.md in a copy of their own folder.
    usage: run_docs.py SOURCE_DIR SKEP      exit 77: no clang to compile the example with"""
 import os
 import pathlib
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-root, skep = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
+root, skep = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 clang = next((c for c in (os.environ.get("SKEP_CLANG"), "clang-19", "clang", "clang-14") if c and shutil.which(c)), None)
 if not clang:
     print("skipped: no clang")
@@ -36,9 +37,11 @@ with tempfile.TemporaryDirectory() as folder:
         # every example stands there as an object too
         subprocess.run([clang, "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-idirafter", f"/usr/include/{os.uname().machine}-linux-gnu",
                         "-I", root / "skep", "-c", source, "-o", source.with_suffix(".o")], check=True)
+    shutil.copytree(root / "examples", "examples")
     privileged = may_bpf()
     env = dict(os.environ, PATH=f"{skep.parent}:{os.environ['PATH']}")
     for page in [root / "README.md", *sorted((root / "docs").glob("*.md")), *sorted((root / "examples").glob("*/README.md"))]:
+        own = page.parent.parent.name == "examples"
         for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.S | re.M):
             for line in block.splitlines():
                 command = line.removeprefix("sudo ").removeprefix("$ ")
@@ -47,8 +50,9 @@ with tempfile.TemporaryDirectory() as folder:
                 if "--kernel" in command and not privileged:
                     skipped += 1
                     continue
-                done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL
-                                      if "<" not in command else None, timeout=60)
+                done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True,
+                                      cwd=pathlib.Path("examples") / page.parent.name if own else ".",
+                                      stdin=subprocess.DEVNULL if "<" not in command else None, timeout=60)
                 ran += 1
                 expected = re.search(r"# exits with (\d+)", line)
                 if done.returncode != int(expected[1] if expected else 0):

@@ -37,8 +37,8 @@ def normalise(text):
 
 
 def checksum_errors(capture):
-    done = subprocess.run(["tshark", "-r", capture, *(f"-o{p}.check_checksum:TRUE" for p in ("ip", "tcp", "udp")), "-Y", BAD_CHECKSUM],
-                          capture_output=True, text=True)
+    check = [word for layer in ("ip", "tcp", "udp") for word in ("-o", f"{layer}.check_checksum:TRUE")]
+    done = subprocess.run(["tshark", "-r", capture, *check, "-Y", BAD_CHECKSUM], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr)
     return len(done.stdout.splitlines())
@@ -46,6 +46,7 @@ def checksum_errors(capture):
 
 os.environ["PATH"] = f"{skep.parent}:{os.environ['PATH']}"
 with tempfile.TemporaryDirectory() as scratch:
+    shutil.copytree(root / "examples", f"{scratch}/examples")  # the commands may write
     for folder in sorted(f for f in (root / "examples").iterdir() if f.is_dir()):
         if only and folder.name != only:
             continue
@@ -55,11 +56,13 @@ with tempfile.TemporaryDirectory() as scratch:
         printed = ""
         for line in lines:
             words = shlex.split(line)
-            out = pathlib.Path(scratch) / f"{folder.name}.pcapng"
+            if "--write" not in words:
+                words += ["--write", f"{scratch}/{folder.name}.pcapng"]
+            out = pathlib.Path(scratch) / "examples" / folder.name / words[words.index("--write") + 1]
             if words[:2] != ["skep", "run"]:
                 bad.append(f"{folder.name}: not a skep run: {line}")
                 continue
-            done = subprocess.run([*words, "--write", out] if "--write" not in words else words, cwd=folder, capture_output=True, text=True)
+            done = subprocess.run(words, cwd=f"{scratch}/examples/{folder.name}", capture_output=True, text=True)
             ran += 1
             if done.returncode:
                 bad.append(f"{folder.name}: {line}\n  exit {done.returncode}: {done.stderr.strip()[:1000]}")

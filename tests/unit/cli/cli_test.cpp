@@ -55,6 +55,14 @@ TEST(Commands, wrong_words_are_named) {
   EXPECT_EQ(parse(run, {"a", "b"}).error().message, "'skep run' takes OBJECT|SOURCE.c, not also 'b'");
 }
 
+TEST(Commands, numbers_are_whole_and_in_range) {
+  EXPECT_EQ(parse_number("n", "7", 1, 9).value_or(0), 7u);
+  EXPECT_EQ(parse_number("n", "18446744073709551615", 0, ~std::uint64_t{0}).value_or(0), ~std::uint64_t{0});
+  for (const char* bad : {"", "0", "10", "7x", "-7", "+7", " 7", "18446744073709551616"})
+    EXPECT_EQ(parse_number("n", bad, 1, 9).error().message,
+              std::string("--n is '") + bad + "', must be a number from 1 to 9");
+}
+
 TEST(Commands, every_command_has_a_page) {
   for (const Command& command : commands()) {
     EXPECT_FALSE(command.summary.empty()) << command.words;
