@@ -57,6 +57,13 @@ long ReferenceArray::exchange(std::uint32_t index, Reference reference) {
   return 0;
 }
 
+void ReferenceArray::clear() {
+  std::unique_lock lock(lock_);
+  auto count = static_cast<std::uint32_t>(references_.size());
+  lock.unlock();
+  for (std::uint32_t index = 0; index < count; index++) (void)exchange(index, {});
+}
+
 long ReferenceArray::update_reference(const void* key, Reference reference, std::uint64_t flags) {
   if (flags != any) return -EINVAL;
   std::uint32_t index = index_of(key);
