@@ -58,6 +58,13 @@ long ReferenceArray::exchange(std::uint32_t index, Reference reference) {
   return 0;
 }
 
+void ReferenceArray::clear() {
+  std::unique_lock lock(lock_);
+  auto count = static_cast<std::uint32_t>(references_.size());
+  lock.unlock();
+  for (std::uint32_t index = 0; index < count; index++) (void)exchange(index, {});
+}
+
 long ReferenceArray::check_update(const void* key, const void*, std::uint64_t flags) {
   if (flags != any) return -EINVAL;
   return index_of(key) < definition_.max_entries ? 0 : -E2BIG;

@@ -23,6 +23,9 @@ class ReferenceArray final : public Map {
     return __atomic_load_n(reinterpret_cast<void**>(targets_.at()) + index, __ATOMIC_ACQUIRE);
   }
 
+  // Empties it.
+  void clear();
+
   bool holds_references() const override { return true; }
   long lookup(const void* key, void* value, std::uint64_t flags) override;
   long check_update(const void* key, const void* value, std::uint64_t flags) override;

@@ -16,7 +16,8 @@ struct KconfigShape {
   bool is_signed = false;
 };
 
-Result<KconfigShape> kconfig_shape(const btf::Btf& btf, btf::TypeId id) {
+// `element`: of an array; arrays of arrays have no shape (and may name themselves).
+Result<KconfigShape> kconfig_shape(const btf::Btf& btf, btf::TypeId id, bool element = false) {
   btf::TypeId resolved = TRY(btf.resolve(id));
   Type type = btf.type(resolved);
   KconfigShape shape;
@@ -32,9 +33,9 @@ Result<KconfigShape> kconfig_shape(const btf::Btf& btf, btf::TypeId id) {
       shape.type = KconfigType::integer;
   } else if (type.is_enum()) {
     if (type.size() == 4 && type.name() == "libbpf_tristate") shape.type = KconfigType::tristate;
-  } else if (type.kind == Kind::array && type.array().count != 0) {
-    KconfigShape element = TRY(kconfig_shape(btf, type.array().type));
-    if (element.type == KconfigType::character) shape.type = KconfigType::char_array;
+  } else if (type.kind == Kind::array && type.array().count != 0 && !element) {
+    KconfigShape each = TRY(kconfig_shape(btf, type.array().type, true));
+    if (each.type == KconfigType::character) shape.type = KconfigType::char_array;
   }
   return shape;
 }

@@ -15,8 +15,8 @@ namespace {
 constexpr std::string_view refusal =
     "legacy map definitions in 'maps' section are not supported by libbpf v1.0+";
 
-// iproute2's PIN_* (include/bpf_elf.h) and its folder for PIN_GLOBAL_NS.
-constexpr std::uint32_t pin_object_ns = 1, pin_global_ns = 2;
+// iproute2's PIN_GLOBAL_NS (include/bpf_elf.h) and its folder.
+constexpr std::uint32_t pin_global_ns = 2;
 constexpr std::string_view global_ns = "/sys/fs/bpf/tc/globals/";
 
 // What iproute2's struct adds, until all maps are known.

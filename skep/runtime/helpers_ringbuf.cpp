@@ -29,7 +29,7 @@ uint64_t ringbuf_output(uint64_t map, uint64_t data, uint64_t size, uint64_t fla
   if (!ring || (flags & ~(maps::rb_no_wakeup | maps::rb_force_wakeup))) return r0(-EINVAL);
   void* record = ring->reserve(size);
   if (!record) return r0(-EAGAIN);
-  std::memcpy(record, at<void>(data), size);
+  if (size) std::memcpy(record, at<void>(data), size);
   ring->commit(record, flags, false);
   return 0;
 }

@@ -50,7 +50,7 @@ uint64_t trace_vprintk(uint64_t format, uint64_t size, uint64_t data, uint64_t d
   if (bytes % 8 || bytes > 8 * max_format_args || (bytes && !data)) return r0(-EINVAL);
   if (!format_of(format, size, text)) return r0(-EINVAL);
   uint64_t args[max_format_args];
-  std::memcpy(args, at<void>(data), bytes);
+  if (bytes) std::memcpy(args, at<void>(data), bytes);
   return print(text, {args, bytes / 8}, ctx);
 }
 
@@ -59,7 +59,7 @@ uint64_t snprintf(uint64_t to, uint64_t room, uint64_t format, uint64_t data, ui
   auto bytes = static_cast<std::uint32_t>(data_size);
   if (bytes % 8 || bytes > 8 * max_format_args || (bytes && !data)) return r0(-EINVAL);
   uint64_t args[max_format_args];
-  std::memcpy(args, at<void>(data), bytes);
+  if (bytes) std::memcpy(args, at<void>(data), bytes);
   long length =
       format_bpf(at<const char>(format), {args, bytes / 8}, at<char>(to), static_cast<std::uint32_t>(room));
   return r0(length < 0 ? length : length + 1);

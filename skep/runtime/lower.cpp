@@ -52,7 +52,7 @@ struct Lowering {
   Slot target(std::size_t i) const {
     return static_cast<Slot>(image.slot_of[i] + decoded[i].slots + decoded[i].distance());
   }
-  Slot callee(std::size_t i) const { return static_cast<Slot>(image.slot_of[i] + 1 + decoded[i].imm_low()); }
+  Slot callee(std::size_t i) const { return image.slot_of[i] + 1 + static_cast<Slot>(decoded[i].imm_low()); }
 
   void find_functions() {
     starts.push_back(0);
@@ -130,7 +130,7 @@ struct Lowering {
       }
       case Operation::function:
         return reinterpret_cast<std::uint64_t>(
-            &image.functions[function_of(static_cast<Slot>(slot + 1 + d.imm_low()))]);
+            &image.functions[function_of(slot + 1 + static_cast<Slot>(d.imm_low()))]);
       case Operation::btf_id:
         return fail(EINVAL, "insn {}: the address of kernel variable #{} is not available in this runtime",
                     slot, d.imm_low());

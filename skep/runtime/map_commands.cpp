@@ -1,6 +1,7 @@
 // BPF_MAP_CREATE and the element commands. Facts: kernel/bpf/syscall.c, man 2 bpf.
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "skep/runtime/state.h"
 
@@ -15,10 +16,14 @@ using uapi::MapType;
 
 namespace {
 
-// A caller's key or value in our memory; small ones need no allocation.
+// A caller's key or value in our memory; small ones need no allocation. at() is null where there is no
+// memory: a bloom filter's values may be up to 4 GiB, and the kernel gives no 2 GiB either.
 class Scratch {
  public:
-  explicit Scratch(std::size_t size) : at_(size <= sizeof small_ ? small_ : new std::uint8_t[size]) {}
+  explicit Scratch(std::size_t size)
+      : at_(size <= sizeof small_ ? small_
+            : size > INT32_MAX    ? nullptr
+                                  : new(std::nothrow) std::uint8_t[size]) {}
   ~Scratch() {
     if (at_ != small_) delete[] at_;
   }
@@ -238,6 +243,7 @@ long map_lookup(Call& call) {
   Map& map = *object->map;
   if (attr.flags && map.definition().spin_lock_at < 0) return -EINVAL;
   Scratch key(map.definition().key_size), value(map.user_value_size());
+  if (!key.at() || !value.at()) return -ENOMEM;
   // A bloom filter is asked about the value.
   if (map.definition().type == MapType::bloom_filter) {
     if (attr.key) return -EINVAL;
@@ -257,6 +263,7 @@ long map_update(Call& call) {
   Map& map = *object->map;
   if ((attr.flags & maps::f_lock) && map.definition().spin_lock_at < 0) return -EINVAL;
   Scratch key(map.definition().key_size), value(map.user_value_size());
+  if (!key.at() || !value.at()) return -ENOMEM;
   if (long error = read_key(call, map, attr.key, key)) return error;
   if (!call.task.memory.read(value.at(), attr.value, map.user_value_size())) return -EFAULT;
   return update_one(call, *object.object, key.at(), value.at(), attr.flags);
@@ -269,6 +276,7 @@ long map_delete(Call& call) {
   if (!object.may_write) return -EPERM;
   Map& map = *object->map;
   Scratch key(map.definition().key_size);
+  if (!key.at()) return -ENOMEM;
   if (long error = read_key(call, map, attr.key, key)) return error;
   return map.remove(key.at());
 }
@@ -280,6 +288,7 @@ long map_next_key(Call& call) {
   if (!object.may_read) return -EPERM;
   Map& map = *object->map;
   Scratch key(map.definition().key_size), next(map.definition().key_size);
+  if (!key.at() || !next.at()) return -ENOMEM;
   if (attr.key)
     if (long error = read_key(call, map, attr.key, key)) return error;
   if (long error = map.next_key(attr.key ? key.at() : nullptr, next.at())) return error;
@@ -296,6 +305,7 @@ long map_lookup_and_delete(Call& call) {
   if (attr.flags && is_queue(map)) return -EINVAL;
   if ((attr.flags & maps::f_lock) && map.definition().spin_lock_at < 0) return -EINVAL;
   Scratch key(map.definition().key_size), value(map.user_value_size());
+  if (!key.at() || !value.at()) return -ENOMEM;
   if (long error = read_key(call, map, attr.key, key)) return error;
   if (long refused = map.answer(MapOp::lookup_and_delete)) return refused;
   if (long error = map.lookup_and_delete(key.at(), value.at(), attr.flags)) return error;
@@ -330,6 +340,7 @@ long lookup_batch(Call& call, bool then_delete) {
 
   std::uint32_t key_size = map.definition().key_size, value_size = map.user_value_size();
   Scratch previous(key_size), key(key_size), value(std::max(key_size, value_size));
+  if (!key.at() || !value.at() || !previous.at()) return -ENOMEM;
   bool have_previous = attr.in_batch != 0;
   if (have_previous && !call.task.memory.read(previous.at(), attr.in_batch, key_size)) return -EFAULT;
   std::uint32_t done = 0;
@@ -369,6 +380,7 @@ long write_batch(Call& call, MapOp op, Each each) {
   if ((attr.elem_flags & maps::f_lock) && map.definition().spin_lock_at < 0) return -EINVAL;
   if (attr.count == 0) return 0;
   Scratch key(map.definition().key_size), value(map.user_value_size());
+  if (!key.at() || !value.at()) return -ENOMEM;
   std::uint32_t done = 0;
   long error = 0;
   for (; done < attr.count; done++) {

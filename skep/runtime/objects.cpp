@@ -1,9 +1,23 @@
 // The descriptor table, and what a thread's last error was.
 #include "skep/runtime/objects.h"
 
+#include "skep/maps/references.h"
 #include "skep/runtime/task.h"
 
 namespace skep::runtime {
+
+File::File(std::shared_ptr<Object> of, bool read, bool write)
+    : object(std::move(of)), may_read(read), may_write(write) {
+  if (!object || object->kind != Kind::map) return;
+  auto& map = static_cast<MapObject&>(*object);
+  if (!map.map || map.map->definition().type != uapi::MapType::prog_array) return;
+  std::lock_guard lock(map.owner_lock);
+  held = map.held.lock();
+  if (held) return;
+  auto* array = static_cast<maps::ReferenceArray*>(map.map.get());
+  held = std::shared_ptr<void>(array, [](void* last) { static_cast<maps::ReferenceArray*>(last)->clear(); });
+  map.held = held;
+}
 
 int FdTable::add(File file) {
   std::unique_lock lock(mutex_);

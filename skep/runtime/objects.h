@@ -48,6 +48,7 @@ struct MapObject final : Object {
   uapi::ProgType owner_type = uapi::ProgType::unspec;
   bool owner_has_frags = false;
   uapi::AttachType owner_attach_type{};
+  std::weak_ptr<void> held;  // by descriptors and pins; guarded by owner_lock
 };
 
 struct ProgObject final : Object {
@@ -98,9 +99,14 @@ class Ids {
   std::map<std::uint32_t, std::weak_ptr<T>> objects_;
 };
 
-// A descriptor: the object and what this descriptor may do with it.
+// A descriptor or pin: the object and what may be done with it. When the last one of a program array goes,
+// the array is emptied, as in the kernel: a program that calls itself through it would keep both alive for
+// ever.
 struct File {
+  File() = default;
+  explicit File(std::shared_ptr<Object> of, bool read = true, bool write = true);
   std::shared_ptr<Object> object;
+  std::shared_ptr<void> held;  // goes before the object
   bool may_read = true, may_write = true;
 };
 

@@ -53,8 +53,7 @@ Result<void> ask_plain(Sys& sys, Command command, T& attr, const std::string& wh
 }
 
 void put_name(char (&into)[obj_name_len], std::string_view name) {
-  std::size_t count = std::min(name.size(), obj_name_len - 1);
-  std::memcpy(into, name.data(), count);
+  name.copy(into, obj_name_len - 1);  // also of no name: memcpy may not get its null pointer
 }
 
 std::string of(std::string_view name, std::string_view type) {

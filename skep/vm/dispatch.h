@@ -33,6 +33,7 @@ struct Activation {
 };
 
 // Every row of the table. A missing or unknown name does not compile.
+// clang-format off: it lays this out anew each time
 #define SKEP_VM_WIDTHS(X, name) X(name##32_imm) X(name##32_reg) X(name##64_imm) X(name##64_reg)
 #define SKEP_VM_BOTH(X, name) X(name##32) X(name##64)
 #define SKEP_VM_ROWS(X)                                                                                    \
@@ -77,6 +78,7 @@ struct Activation {
                                                   SKEP_VM_WIDTHS(X, jslt) SKEP_VM_WIDTHS(X, jsle)          \
                                                       X(call_helper) X(call_local) X(call_kfunc) X(callx)  \
                                                           X(exit) X(may_goto) X(gotox)
+// clang-format on
 
 inline constexpr isa::OpId listed_rows[] = {
 #define SKEP_VM_ID(name) isa::op(#name),

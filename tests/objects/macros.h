@@ -4,8 +4,7 @@
 
 #define SEC(name) __attribute__((section(name), used))
 #define __uint(name, val) int(*name)[val]
-#define __ulong(name, val) \
-  enum { name##_value_##val = val } name
+#define __ulong(name, val) enum { name##_value_##val = val } name
 #define __type(name, val) __typeof__(val)* name
 #define __array(name, val) __typeof__(val)* name[]
 #define __kconfig __attribute__((section(".kconfig")))
