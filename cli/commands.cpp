@@ -1,7 +1,9 @@
 // The rows, and what is derived from them.
 #include "cli/commands.h"
+#include "cli/text.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
+#include <getopt.h>
 
 #include <algorithm>
 #include <charconv>
@@ -20,12 +22,19 @@ constexpr Option run_options[] = {
     {"write", "FILE", "write the packets that got through, as the program left them (.pcapng or .pcap)"},
     {"batch", "FILE", "fill maps first: lines like `map update name M key 1 0 0 0 value 2`"},
     {"event", "MAP=STRUCT", "decode the records of ring buffer MAP as STRUCT of the object's BTF"},
+    {"sort", "MAP=FIELD", "list the elements of MAP by this field of their values, the highest first"},
     {"repeat", "N", "run the program N times on each packet"},
     {"count", "N", "stop after N packets"},
     {"packets", "", "print a line for each packet with its verdict"},
-    {"kernel", "", "run in the Linux kernel instead (needs its privileges); same output"},
+    {"budget", "N", "instructions that one run may execute before it faults (16,000,000)"},
+    {"kernel", "", "run in the Linux kernel instead (needs its privileges); printk goes to its trace pipe"},
     strict_option,
     json_option,
+};
+constexpr Option generate_options[] = {
+    {"count", "N", "packets to write, 1000 if not given"},
+    {"seed", "S", "where the generator begins, 1 if not given; the same seed gives the same packets"},
+    {"odd", "", "wrong and rare packets instead: cut headers, lengths that lie, fragments, tunnels"},
 };
 constexpr Option object_options[] = {strict_option, json_option};
 constexpr Option prog_dump_options[] = {{"prog", "NAME", "only this program"},
@@ -47,6 +56,14 @@ constexpr Command table[] = {
      "and\n"
      "address; the run of the other packets goes on and skep exits with 1.",
      run_options, run_run},
+    {"generate", "FILE", 1, 1, "write a capture of made-up traffic",
+     "Plausible Ethernet traffic: TCP connections from handshake to FIN, DNS, other UDP, ICMP echoes, ARP; a "
+     "tenth over\n"
+     "IPv6, a tenth with VLAN tags; about 580 bytes a packet in the mean; all lengths and checksums are "
+     "right. "
+     "FILE is\n"
+     "pcap, or pcapng by its name; - writes to standard output.",
+     generate_options, run_generate},
     {"prog dump", "OBJECT|SOURCE.c", 1, 1, "print the instructions of the programs of an object", "",
      prog_dump_options, run_prog_dump},
     {"map show", "OBJECT|SOURCE.c", 1, 1, "list the maps that an object defines", "", object_options,
@@ -103,7 +120,10 @@ Result<Found> find_command(std::span<char* const> words) {
       else if (!word.empty() && parts[n].starts_with(word))
         prefix.push_back(c);
     }
+    std::vector<const Command*> before = std::move(candidates);
     candidates = exact.empty() ? prefix : exact;
+    if (candidates.empty() && n > 0 && !before.empty())
+      return fail(EINVAL, "which command? {}", list_of(before));
     if (candidates.empty()) return fail(EINVAL, "unknown command '{}'; see 'skep help'", word);
     // All that are left share their first n + 1 words; done when one is complete.
     if (candidates.size() == 1 && split_words(candidates[0]->words).size() == n + 1)
@@ -113,36 +133,42 @@ Result<Found> find_command(std::span<char* const> words) {
 }
 
 Result<Arguments> parse_arguments(const Command& command, std::span<char* const> words) {
+  constexpr int first_option = 256;  // above every short option, so that getopt's answers cannot be mistaken
+  std::vector<std::string> names;
+  for (const Option& option : command.options) names.emplace_back(option.name);
+  std::vector<::option> options;
+  for (std::size_t i = 0; i < names.size(); i++)
+    options.push_back({names[i].c_str(),
+                       command.options[i].argument.empty() ? no_argument : required_argument, nullptr,
+                       first_option + static_cast<int>(i)});
+  options.push_back({});
+  std::string program = "skep";
+  std::vector<char*> argv = {program.data()};
+  argv.insert(argv.end(), words.begin(), words.end());
+  argv.push_back(nullptr);
+  int argc = static_cast<int>(argv.size()) - 1;
+
   Arguments out;
-  bool options_end = false;
-  for (std::size_t i = 0; i < words.size(); i++) {
-    std::string_view word = words[i];
-    if (options_end || !word.starts_with("--")) {
-      if (!options_end && word.size() > 1 && word[0] == '-')
-        return fail(EINVAL, "unknown option '{}'; see 'skep help {}'", word, command.words);
-      out.positional.emplace_back(word);
-      continue;
-    }
-    if (word == "--") {
-      options_end = true;
-      continue;
-    }
-    std::string_view name = word.substr(2, word.find('=') == word.npos ? word.npos : word.find('=') - 2);
-    auto option = std::ranges::find(command.options, name, &Option::name);
-    if (option == command.options.end())
-      return fail(EINVAL, "unknown option '--{}'; see 'skep help {}'", name, command.words);
-    bool has_value = word.find('=') != word.npos;
-    if (option->argument.empty()) {
-      if (has_value) return fail(EINVAL, "--{} takes no value", name);
-      out.options.emplace(name, "");
-    } else if (has_value) {
-      out.options.emplace(name, word.substr(word.find('=') + 1));
-    } else if (i + 1 < words.size()) {
-      out.options.emplace(name, words[++i]);
-    } else {
-      return fail(EINVAL, "--{} needs {}", name, option->argument);
-    }
+  ::optind = 0;  // begins anew, also GNU's permutation
+  ::opterr = 0;
+  auto option_of = [&](int code) -> const Option& {
+    return command.options[static_cast<std::size_t>(code - first_option)];
+  };
+  for (;;) {
+    int code = ::getopt_long(argc, argv.data(), ":", options.data(), nullptr);
+    if (code == -1) break;
+    if (code == ':')
+      return fail(EINVAL, "--{} needs {}", option_of(::optopt).name, option_of(::optopt).argument);
+    if (code == '?' && ::optopt >= first_option)
+      return fail(EINVAL, "--{} takes no value", option_of(::optopt).name);
+    if (code == '?')
+      return fail(EINVAL, "unknown option '{}'; see 'skep help {}'",
+                  ::optopt ? fmt::format("-{}", static_cast<char>(::optopt))
+                           : argv[static_cast<std::size_t>(::optind) - 1],
+                  command.words);
+    out.options.emplace(option_of(code).name, ::optarg ? ::optarg : "");
   }
+  for (int i = ::optind; i < argc; i++) out.positional.emplace_back(argv[static_cast<std::size_t>(i)]);
   if (out.positional.size() < command.min_positional)
     return fail(EINVAL, "'skep {}' needs {}", command.words, command.arguments);
   if (out.positional.size() > command.max_positional)
@@ -150,6 +176,15 @@ Result<Arguments> parse_arguments(const Command& command, std::span<char* const>
                 command.arguments.empty() ? "no arguments" : command.arguments,
                 out.positional[command.max_positional]);
   return out;
+}
+
+Result<std::uint64_t> parse_number(std::string_view option, std::string_view text, std::uint64_t least,
+                                   std::uint64_t most) {
+  std::uint64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
+    return fail(EINVAL, "--{} is '{}', must be a number from {} to {}", option, text, least, most);
+  return value;
 }
 
 std::string print_help() {
@@ -178,28 +213,36 @@ std::string print_help(const Command& command) {
 
 int run_help(const Arguments& arguments) {
   if (arguments.positional.empty()) {
-    fmt::print("{}", print_help());
+    say("{}", print_help());
     return Exit::ok;
   }
   std::vector<std::string> copy = arguments.positional;
   std::vector<char*> words;
   for (std::string& word : copy) words.push_back(word.data());
+  std::string group = fmt::format("{} ", fmt::join(copy, " "));
+  bool is_group = false;
+  for (const Command& c : table)
+    if (c.words.starts_with(group)) {
+      is_group = true;
+      say("  skep {:<34} {}\n", fmt::format("{} {}", c.words, c.arguments), c.summary);
+    }
+  if (is_group) return Exit::ok;
   auto found = find_command(words);
   if (!found) {
     report(found.error());
     return Exit::usage;
   }
-  fmt::print("{}", print_help(*found->command));
+  say("{}", print_help(*found->command));
   return Exit::ok;
 }
 
 int run_version(const Arguments&) {
-  fmt::print("skep {}\n", SKEP_VERSION);
+  say("skep {}\n", SKEP_VERSION);
   return Exit::ok;
 }
 
 int report(const Error& error) {
-  fmt::print(stderr, "skep: {}\n", error.message);
+  say(stderr, "skep: {}\n", printable(error.message));
   return Exit::failed;
 }
 

@@ -2,6 +2,7 @@
 // errors are derived from it.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
@@ -58,11 +59,17 @@ Result<Found> find_command(std::span<char* const> words);
 // Sorts what follows the command; options may stand anywhere, "--" ends them. EINVAL with the reason.
 Result<Arguments> parse_arguments(const Command& command, std::span<char* const> words);
 
+// The number that option --`option` was given. EINVAL unless all of `text` is a number from `least` to
+// `most`.
+Result<std::uint64_t> parse_number(std::string_view option, std::string_view text, std::uint64_t least,
+                                   std::uint64_t most);
+
 // The list of commands, and one command's page.
 std::string print_help();
 std::string print_help(const Command& command);
 
 int run_run(const Arguments& arguments);
+int run_generate(const Arguments& arguments);
 int run_prog_dump(const Arguments& arguments);
 int run_map_show(const Arguments& arguments);
 int run_btf_dump(const Arguments& arguments);

@@ -129,6 +129,7 @@ Result<Buffer> compile(const std::string& source) {
   command.insert(command.end(), {"-c", source, "-o", object});
   int status = TRY(run_and_wait(command));
   if (status != 0) return fail(EINVAL, "{}: {} could not compile it (exit code {})", source, clang, status);
+  if (::access(object.c_str(), R_OK) < 0) return fail(EINVAL, "{}: {} wrote no object", source, clang);
   return base::read_file(object);
 }
 
@@ -136,6 +137,9 @@ Result<Buffer> compile(const std::string& source) {
 
 Result<Buffer> read_object(const std::string& path) {
   if (path.ends_with(".c")) return compile(path);
+  for (std::string_view cxx : {".cc", ".cpp", ".cxx"})
+    if (path.ends_with(cxx))
+      return fail(EINVAL, "{}: only C (.c) is compiled on the way; give the object", path);
   return base::read_file(path);
 }
 

@@ -10,6 +10,7 @@
 #include "skep/elf/file.h"
 #include "skep/isa/print.h"
 #include "skep/object/parse.h"
+#include "skep/uapi/helpers.h"
 #include "skep/uapi/map_types.h"
 #include "skep/uapi/prog_types.h"
 
@@ -25,7 +26,7 @@ Result<object::ObjectSpec> open_object(const Arguments& arguments) {
   options.strict = arguments.has("strict");
   Diagnostics warnings;
   auto spec = object::parse(bytes, options, warnings);
-  fmt::print(stderr, "{}", warnings.print());
+  say(stderr, "{}", printable(warnings.print()));
   if (!spec) return Failure(std::move(spec).error().in(path));
   return spec;
 }
@@ -36,41 +37,49 @@ std::string map_type_name(uapi::MapType type) {
 }
 
 std::string type_text(const object::ObjectSpec& spec, btf::TypeId id) {
-  return id && spec.btf && spec.btf->has(id) ? btf::declare(*spec.btf, id, "").value_or("?") : "";
+  if (!id || !spec.btf || !spec.btf->has(id) || spec.btf->type(id).kind == btf::Kind::datasec) return "";
+  return btf::declare(*spec.btf, id, "").value_or("?");
+}
+
+// The instruction with what it will refer to once it is loaded in place of the number.
+std::string relocated(const object::ObjectSpec& spec, const object::Reloc& reloc, const isa::Decoded& insn) {
+  std::string target = reloc.symbol;
+  if (reloc.kind == object::RelocKind::map || reloc.kind == object::RelocKind::map_value)
+    target = reloc.index < spec.maps.size() ? spec.maps[reloc.index].name : reloc.symbol;
+  if (reloc.kind == object::RelocKind::extern_call) return fmt::format("call {}", target);
+  if (reloc.kind == object::RelocKind::map_value) target += fmt::format(" + {:#x}", reloc.offset);
+  return fmt::format("r{} = {} ll", insn.dst, target);
 }
 
 void dump_program(const object::ObjectSpec& spec, const object::ProgramSpec& program, bool opcodes) {
   const uapi::ProgTypeRow* type = uapi::find_prog_type(program.type);
-  fmt::print("{} ({}, SEC \"{}\", {} instructions):\n", program.name, type ? type->name : "unknown type",
-             program.section, program.insns.size());
+  say("{} ({}, SEC \"{}\", {} instructions):\n", program.name, type ? type->name : "unknown type",
+      program.section, program.insns.size());
   std::size_t function = 0, line = 0, reloc = 0;
   for (isa::Slot slot = 0; slot < program.insns.size();) {
     if (function < program.functions.size() && program.functions[function].first == slot)
-      fmt::print("{}:\n", program.functions[function++].name);
+      say("{}:\n", program.functions[function++].name);
     for (; line < program.line_info.size() && program.line_info[line].slot <= slot; line++)
       if (spec.btf && program.line_info[line].line_off < spec.btf->string_end())
-        fmt::print("; {}\n", spec.btf->string(program.line_info[line].line_off));
+        say("; {}\n", spec.btf->string(program.line_info[line].line_off));
     auto decoded = isa::decode(program.insns, slot);
     std::string text = decoded ? isa::print(*decoded) : fmt::format("({})", decoded.error().message);
     std::uint32_t slots = decoded ? decoded->slots : 1;
+    if (decoded && decoded->op == isa::op("call_helper"))
+      if (const uapi::Helper* helper = uapi::find_helper(static_cast<std::uint32_t>(decoded->imm)))
+        text += fmt::format("  # bpf_{}", helper->name);
+    for (; reloc < program.relocs.size() && program.relocs[reloc].slot <= slot; reloc++)
+      if (decoded) text = relocated(spec, program.relocs[reloc], *decoded);
     if (opcodes) {
       std::string bytes;
       for (isa::Slot i = slot; i < slot + slots && i < program.insns.size(); i++)
         for (std::uint8_t b : Bytes(reinterpret_cast<const std::uint8_t*>(&program.insns[i]), 8))
           bytes += fmt::format("{:02x} ", b);
-      fmt::print("{:8}:  {:<48} {}", slot, bytes, text);
+      say("{:8}:  {:<48} {}", slot, bytes, text);
     } else {
-      fmt::print("{:8}:  {}", slot, text);
+      say("{:8}:  {}", slot, text);
     }
-    for (; reloc < program.relocs.size() && program.relocs[reloc].slot <= slot; reloc++) {
-      const object::Reloc& r = program.relocs[reloc];
-      std::string target = r.symbol;
-      if (r.kind == object::RelocKind::map || r.kind == object::RelocKind::map_value)
-        target = r.index < spec.maps.size() ? spec.maps[r.index].name : r.symbol;
-      if (r.kind == object::RelocKind::map_value) target += fmt::format(" + {}", r.offset);
-      fmt::print("  # {}", target);
-    }
-    fmt::print("\n");
+    say("\n");
     slot += slots;
   }
 }
@@ -84,7 +93,7 @@ int run_prog_dump(const Arguments& arguments) {
   bool found = false;
   for (const object::ProgramSpec& program : spec->programs) {
     if (wanted && program.name != *wanted) continue;
-    if (found) fmt::print("\n");
+    if (found) say("\n");
     found = true;
     dump_program(*spec, program, arguments.has("opcodes"));
   }
@@ -113,7 +122,7 @@ int run_map_show(const Arguments& arguments) {
       json.end();
     }
     json.end();
-    fmt::print("{}", json.take());
+    say("{}", json.take());
     return Exit::ok;
   }
   Table table({"name", "type", "key", "value", "max_entries", "flags", "key type", "value type"});
@@ -122,7 +131,7 @@ int run_map_show(const Arguments& arguments) {
                fmt::format("{} B", map.value_size), fmt::format("{}", map.max_entries),
                fmt::format("{:#x}", map.flags), type_text(*spec, map.key_type_id),
                type_text(*spec, map.value_type_id)});
-  fmt::print("{}", table.print(""));
+  say("{}", table.print(""));
   return Exit::ok;
 }
 
@@ -150,9 +159,9 @@ int run_btf_dump(const Arguments& arguments) {
       btf::print_type(*types, id, json);
     json.end();
     json.end();
-    fmt::print("{}", json.take());
+    say("{}", json.take());
   } else {
-    fmt::print("{}", btf::print_types(*types));
+    say("{}", btf::print_types(*types));
   }
   return Exit::ok;
 }

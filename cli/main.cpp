@@ -1,17 +1,17 @@
 // skep: finds the command in the table and runs it.
 #include <fmt/core.h>
 
-#include <csignal>
 #include <cstdio>
 
 #include "cli/commands.h"
+#include "cli/text.h"
 
 namespace skep::cli {
 
 namespace {
 
 int wrong_usage(const Error& error) {
-  fmt::print(stderr, "skep: {}\n", error.message);
+  say(stderr, "skep: {}\n", error.message);
   return Exit::usage;
 }
 
@@ -19,7 +19,7 @@ int wrong_usage(const Error& error) {
 
 int run(std::span<char* const> words) {
   if (words.empty()) {
-    fmt::print(stderr, "{}", print_help());
+    say(stderr, "{}", print_help());
     return Exit::usage;
   }
   std::string_view first = words[0];
@@ -30,13 +30,13 @@ int run(std::span<char* const> words) {
   std::span<char* const> rest = words.subspan(found->words);
   for (std::string_view word : rest)
     if (word == "--help") {
-      fmt::print("{}", print_help(*found->command));
+      say("{}", print_help(*found->command));
       return Exit::ok;
     }
   auto arguments = parse_arguments(*found->command, rest);
   if (!arguments) return wrong_usage(arguments.error());
   int code = found->command->run(*arguments);
-  if (std::fflush(stdout) != 0 && code == Exit::ok)
+  if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && code == Exit::ok)
     return report({errno, "standard output: " + base::errno_text(errno)});
   return code;
 }
@@ -44,6 +44,5 @@ int run(std::span<char* const> words) {
 }  // namespace skep::cli
 
 int main(int count, char** words) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed reader shows as a write error
   return skep::cli::run({words + 1, static_cast<std::size_t>(count > 0 ? count - 1 : 0)});
 }

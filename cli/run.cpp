@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
-#include <charconv>
 #include <memory>
 
 #include "cli/batch.h"
@@ -29,17 +28,31 @@ namespace {
 struct RunOptions {
   std::string source, capture, program, write, batch;
   std::vector<std::pair<std::string, std::string>> events;  // ring buffer -> struct
+  std::vector<std::pair<std::string, std::string>> sort;    // map -> field of its values
   std::uint32_t repeat = 1;
   std::uint64_t count = ~std::uint64_t{0};
+  std::uint64_t budget = 0;  // instructions that one run may execute
   bool packets = false, kernel = false, strict = false, json = false;
 };
 
-Result<std::uint64_t> parse_count(std::string_view option, const std::string& text, std::uint64_t most) {
-  std::uint64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value == 0 || value > most)
-    return fail(EINVAL, "--{} is '{}', must be a number from 1 to {}", option, text, most);
-  return value;
+// More than any program that the kernel's verifier accepts is likely to need, and over in a blink.
+constexpr std::uint64_t run_budget = 16'000'000;
+
+// Set by SIGINT: the run ends after the packet under way and what was found is reported.
+volatile std::sig_atomic_t interrupted = 0;
+
+// The MAP=... values of an option.
+Result<std::vector<std::pair<std::string, std::string>>> read_pairs(const Arguments& arguments,
+                                                                    std::string_view option,
+                                                                    std::string_view what) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const std::string& pair : arguments.all(option)) {
+    std::size_t equals = pair.find('=');
+    if (equals == pair.npos || equals == 0 || equals + 1 == pair.size())
+      return fail(EINVAL, "--{} is '{}', must be MAP={}", option, pair, what);
+    out.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  return out;
 }
 
 Result<RunOptions> read_options(const Arguments& arguments) {
@@ -52,14 +65,14 @@ Result<RunOptions> read_options(const Arguments& arguments) {
   if (const std::string* file = arguments.find("write")) out.write = *file;
   if (const std::string* file = arguments.find("batch")) out.batch = *file;
   if (const std::string* n = arguments.find("repeat"))
-    out.repeat = static_cast<std::uint32_t>(TRY(parse_count("repeat", *n, 1'000'000)));
-  if (const std::string* n = arguments.find("count")) out.count = TRY(parse_count("count", *n, out.count));
-  for (const std::string& event : arguments.all("event")) {
-    std::size_t equals = event.find('=');
-    if (equals == event.npos || equals == 0 || equals + 1 == event.size())
-      return fail(EINVAL, "--event is '{}', must be MAP=STRUCT", event);
-    out.events.emplace_back(event.substr(0, equals), event.substr(equals + 1));
-  }
+    out.repeat = static_cast<std::uint32_t>(TRY(parse_number("repeat", *n, 1, 1'000'000)));
+  if (const std::string* n = arguments.find("count"))
+    out.count = TRY(parse_number("count", *n, 1, out.count));
+  out.budget = run_budget;
+  if (const std::string* n = arguments.find("budget"))
+    out.budget = TRY(parse_number("budget", *n, 1, ~std::uint64_t{0}));
+  out.events = TRY(read_pairs(arguments, "event", "STRUCT"));
+  out.sort = TRY(read_pairs(arguments, "sort", "FIELD"));
   out.packets = arguments.has("packets");
   out.kernel = arguments.has("kernel");
   out.strict = arguments.has("strict");
@@ -67,7 +80,15 @@ Result<RunOptions> read_options(const Arguments& arguments) {
   return out;
 }
 
-// The program that --prog names, or the only one that takes packets. All others are not loaded.
+// Leaves only `chosen` and the programs that slots of prog_arrays name to be loaded.
+void load_only(object::ObjectSpec& spec, const std::string& chosen) {
+  for (object::ProgramSpec& program : spec.programs) program.autoload = program.name == chosen;
+  for (const object::MapSpec& map : spec.maps)
+    for (const object::InitialSlot& slot : map.initial)
+      if (slot.is_program && slot.index < spec.programs.size()) spec.programs[slot.index].autoload = true;
+}
+
+// The program that --prog names, or the only one that takes packets.
 Result<std::string> choose_program(object::ObjectSpec& spec, const std::string& wanted) {
   std::vector<std::string> candidates;
   for (const object::ProgramSpec& program : spec.programs)
@@ -85,7 +106,7 @@ Result<std::string> choose_program(object::ObjectSpec& spec, const std::string& 
   if (!takes_packets(program->type))
     return fail(EINVAL, "{}: program '{}' (SEC \"{}\") does not take packets", spec.name, chosen,
                 program->section);
-  for (object::ProgramSpec& other : spec.programs) other.autoload = other.name == chosen;
+  load_only(spec, chosen);
   return chosen;
 }
 
@@ -156,7 +177,7 @@ class Judge {
     Progress progress(capture_size);
     double started = now_seconds();
     net::Packet packet;
-    while (seen_ < options_.count) {
+    while (seen_ < options_.count && !interrupted) {
       auto more = capture.next(packet);
       if (!more) {
         report_.capture_error = std::move(more).error();
@@ -183,7 +204,7 @@ class Judge {
     }
     uapi::TestRun run;
     run.data_in = packet.data;
-    run.data_out = out_;
+    if (writer) run.data_out = out_;
     run.repeat = options_.repeat;
     long error = uapi::test_run(sys_, prog_fd_, run);
     if (error == -EFAULT && runtime_) {
@@ -206,8 +227,7 @@ class Judge {
     Tally& tally = report_.verdicts[run.retval];
     tally.packets++;
     tally.bytes += packet.data.size();
-    if (options_.packets)
-      fmt::print("{:<8} {}\n", verdict_name(report_.type, run.retval), net::summary(packet));
+    if (options_.packets) say("{:<8} {}\n", verdict_name(report_.type, run.retval), net::summary(packet));
     if (writer && lets_through(report_.type, run.retval)) {
       net::Packet left = packet;
       left.data = Bytes(out_).first(run.data_size_out);
@@ -224,7 +244,7 @@ class Judge {
     report_.bytes += packet.data.size();
     std::string text = runtime_->take_fault().value_or("no reason was given");
     if (report_.faults++ == 0) report_.first_fault = fmt::format("packet {}: {}", packet.number, text);
-    if (options_.packets) fmt::print("{:<8} {}\n", "(fault)", net::summary(packet));
+    if (options_.packets) say("{:<8} {}\n", "(fault)", net::summary(packet));
   }
 
   Result<void> drain() {
@@ -255,6 +275,13 @@ void collect_printk(void* user, std::string_view line) {
   if (report->printk.size() < kept) report->printk.emplace_back(line);
 }
 
+// Whether both paths name the same existing file.
+bool same_file(const std::string& a, const std::string& b) {
+  struct stat one{}, other{};
+  return ::stat(a.c_str(), &one) == 0 && ::stat(b.c_str(), &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino && S_ISREG(one.st_mode);
+}
+
 std::uint64_t file_size(const std::string& path) {
   struct stat st{};
   return path != "-" && ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode)
@@ -269,20 +296,31 @@ Result<int> run(const RunOptions& options) {
   open.name = object_name(options.source);
   open.strict = options.strict;
   auto parsed = object::parse(bytes, open, warnings);
-  fmt::print(stderr, "{}", warnings.print());
+  say(stderr, "{}", printable(warnings.print()));
   if (!parsed) return Failure(std::move(parsed).error().in(options.source));
   object::ObjectSpec spec = std::move(*parsed);
   std::string chosen = TRY(choose_program(spec, options.program));
 
   RunReport report;
-  std::unique_ptr<runtime::Runtime> runtime = TRY(runtime::Runtime::create({}));
+  runtime::Options runtime_options;
+  runtime_options.budget = options.budget;
+  std::unique_ptr<runtime::Runtime> runtime = TRY(runtime::Runtime::create(runtime_options));
   runtime->on_printk(collect_printk, &report);
   runtime::RuntimeSys runtime_sys(*runtime);
   kernel::Kernel kernel;
   uapi::Sys& sys = options.kernel ? static_cast<uapi::Sys&>(kernel) : runtime_sys;
 
-  auto loaded = object::load(sys, spec, {});
-  if (!loaded) return Failure(std::move(loaded).error().in(options.source));
+  object::LoadReport notes;
+  object::LoadOptions load_options;
+  load_options.report = &notes;
+  auto loaded = object::load(sys, spec, load_options);
+  for (const std::string& note : notes.notes) say(stderr, "skep: note: {}\n", printable(note));
+  if (!loaded) {
+    Error error = std::move(loaded).error().in(options.source);
+    if (options.kernel && error.code == EPERM)
+      error.message += "; loading into the kernel takes root, or CAP_BPF and CAP_NET_ADMIN";
+    return Failure(std::move(error));
+  }
   object::Object object = std::move(*loaded);
   if (!options.batch.empty()) TRY(fill_maps(sys, object, options.batch));
 
@@ -305,28 +343,36 @@ Result<int> run(const RunOptions& options) {
     TRY(judge.add_ring(map, type));
   }
 
+  std::vector<SortField> sort;
+  for (const auto& [map, name] : options.sort) {
+    SortField field = TRY(find_sort_field(object, map, name));
+    sort.push_back(std::move(field));
+  }
+
   net::CaptureReader capture = TRY(net::CaptureReader::open(options.capture));
   std::optional<net::CaptureWriter> writer;
   if (!options.write.empty()) {
+    if (same_file(options.write, options.capture))
+      return fail(EINVAL, "--write {}: is the capture that is being read", options.write);
     net::WriteOptions format;
     format.format =
         options.write.ends_with(".pcapng") ? net::CaptureFormat::pcapng : net::CaptureFormat::pcap;
     writer = TRY(net::CaptureWriter::create(options.write, format));
     report.written_to = options.write;
   }
-  TRY(judge.run(capture, writer ? &*writer : nullptr, file_size(options.capture)));
-  if (writer) {
-    TRY(writer->close());
-    report.written = writer->packets_written();
-  }
-  report.maps = read_maps(sys, object);
-  if (options.packets && !options.json) fmt::print("\n");
-  fmt::print("{}", options.json ? print_json(report) : print_text(report));
-  if (report.capture_error) {
-    std::fflush(stdout);
-    fmt::print(stderr, "skep: {}\n", report.capture_error->message);
-  }
-  return report.capture_error || report.faults ? Exit::failed : Exit::ok;
+  std::signal(SIGINT, [](int) { interrupted = 1; });
+  Result<void> ran = judge.run(capture, writer ? &*writer : nullptr, file_size(options.capture));
+  if (writer && ran) ran = writer->close();
+  if (writer) report.written = writer->packets_written();
+  report.maps = read_maps(sys, object, sort);
+  if (options.packets && !options.json) say("\n");
+  say("{}", options.json ? print_json(report) : print_text(report));
+  std::fflush(stdout);
+  if (report.capture_error) say(stderr, "skep: {}\n", printable(report.capture_error->message));
+  if (report.faults) say(stderr, "skep: {} of {} runs faulted\n", report.faults, report.packets);
+  if (interrupted) say(stderr, "skep: interrupted\n");
+  TRY(std::move(ran));
+  return report.capture_error || report.faults || interrupted ? Exit::failed : Exit::ok;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "cli/text.h"
 #include "cli/verdicts.h"
@@ -77,7 +78,37 @@ void each_variable(const RunReport& report, const MapContents& map, Each&& each)
   }
 }
 
-MapContents read_map(uapi::Sys& sys, const MapSpec& spec, int fd) {
+// The field's value, in a per-CPU map the sum of all CPUs.
+std::uint64_t field_value(const MapContents& map, const SortField& field, Bytes value) {
+  std::uint64_t sum = 0;
+  for (std::size_t at = field.offset; at + field.size <= value.size(); at += value.size() / map.cpus) {
+    std::uint64_t one = 0;
+    for (std::uint32_t i = 0; i < field.size; i++) {
+      std::uint32_t byte = std::endian::native == std::endian::little ? field.size - 1 - i : i;
+      one = one << 8 | value[at + byte];
+    }
+    sum += one;
+  }
+  return sum;
+}
+
+// The elements by that field, equal ones by key; only those that are kept.
+void sort_elements(MapContents& map, const SortField& field) {
+  std::vector<std::pair<std::uint64_t, std::size_t>> order;
+  for (std::size_t i = 0; i < map.elements.size(); i++)
+    order.emplace_back(field_value(map, field, map.elements[i].second), i);
+  std::ranges::sort(order, [&](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first
+                              : map.elements[a.second].first < map.elements[b.second].first;
+  });
+  if (order.size() > MapContents::max_elements) order.resize(MapContents::max_elements);
+  std::vector<std::pair<Buffer, Buffer>> sorted;
+  for (const auto& [value, index] : order) sorted.push_back(std::move(map.elements[index]));
+  map.elements = std::move(sorted);
+  map.sorted_by = field.name;
+}
+
+MapContents read_map(uapi::Sys& sys, const MapSpec& spec, int fd, const SortField* sort) {
   MapContents out;
   out.spec = &spec;
   const uapi::MapTypeRow* row = uapi::find_map_type(spec.type);
@@ -100,9 +131,12 @@ MapContents read_map(uapi::Sys& sys, const MapSpec& spec, int fd) {
     }
     if (array && is_zero(value)) continue;
     out.count++;
-    if (out.elements.size() < MapContents::max_elements) out.elements.emplace_back(key, value);
+    if (sort || out.elements.size() < MapContents::max_elements) out.elements.emplace_back(key, value);
   }
-  if (!array) std::ranges::sort(out.elements);
+  if (sort)
+    sort_elements(out, *sort);
+  else if (!array)
+    std::ranges::sort(out.elements);
   return out;
 }
 
@@ -138,8 +172,9 @@ void print_map(const RunReport& report, const MapContents& map, std::string& out
     if (!variables.empty()) out += fmt::format("\nglobals ({})\n{}", spec.section, variables);
     return;
   }
-  out += fmt::format("\nmap {} ({}): {} element{}\n", spec.name, type_name(spec), grouped(map.count),
-                     map.count == 1 ? "" : "s");
+  out += fmt::format("\nmap {} ({}): {} element{}{}\n", spec.name, type_name(spec), grouped(map.count),
+                     map.count == 1 ? "" : "s",
+                     map.sorted_by.empty() ? "" : fmt::format(", most {} first", map.sorted_by));
   if (!map.error.empty()) out += fmt::format("  cannot be read: {}\n", map.error);
   for (std::size_t i = 0; i < map.elements.size() && i < shown; i++) {
     const auto& [key, value] = map.elements[i];
@@ -156,7 +191,34 @@ void print_map(const RunReport& report, const MapContents& map, std::string& out
 
 }  // namespace
 
-std::vector<MapContents> read_maps(uapi::Sys& sys, const object::Object& object) {
+Result<SortField> find_sort_field(const object::Object& object, const std::string& map,
+                                  const std::string& name) {
+  const object::Map* made = object.map(map);
+  if (!made) return fail(ENOENT, "--sort: the object has no map '{}'", map);
+  const btf::Btf* types = object.btf();
+  btf::TypeId value = made->spec().value_type_id;
+  if (!types || !value) return fail(ENOENT, "--sort: the values of map '{}' have no BTF type", map);
+  value = TRY(types->resolve(value));
+  btf::Type type = types->type(value);
+  for (const btf::Member& member : type.members()) {
+    if (member.name != name) continue;
+    btf::TypeId id = TRY(types->resolve(member.type));
+    btf::Type field = types->type(id);
+    bool number = field.kind == btf::Kind::int_ &&
+                  !(field.integer().encoding & btf::int_encoding::is_signed) && field.size() <= 8;
+    if (!number || member.bits || member.bit_offset % 8)
+      return fail(EINVAL, "--sort: field '{}' of map '{}' is not an unsigned number", name, map);
+    SortField out{map, name, member.bit_offset / 8, field.size()};
+    if (out.offset + out.size > made->spec().value_size)
+      return fail(EINVAL, "--sort: field '{}' lies outside of the {} bytes of map '{}'", name,
+                  made->spec().value_size, map);
+    return out;
+  }
+  return fail(ENOENT, "--sort: the values of map '{}' have no field '{}'", map, name);
+}
+
+std::vector<MapContents> read_maps(uapi::Sys& sys, const object::Object& object,
+                                   const std::vector<SortField>& sort) {
   std::vector<MapContents> out;
   for (const object::Map& map : object.maps()) {
     const MapSpec& spec = map.spec();
@@ -164,7 +226,8 @@ std::vector<MapContents> read_maps(uapi::Sys& sys, const object::Object& object)
     bool readable = row && row->holds == uapi::ValueKind::data && spec.key_size > 0;
     if (map.fd() < 0 || !readable || spec.origin == MapOrigin::rodata || spec.origin == MapOrigin::kconfig)
       continue;
-    out.push_back(read_map(sys, spec, map.fd()));
+    auto field = std::ranges::find(sort, spec.name, &SortField::map);
+    out.push_back(read_map(sys, spec, map.fd(), field == sort.end() ? nullptr : &*field));
   }
   return out;
 }

@@ -19,12 +19,24 @@ struct Tally {
   std::uint64_t packets = 0, bytes = 0;
 };
 
+// An unsigned number inside the values of a map, by which its elements are listed, the highest first.
+struct SortField {
+  std::string map, name;
+  std::uint32_t offset = 0, size = 0;  // bytes
+};
+
+// Where field `name` is in the values of `map`. ENOENT when there is no such map or field, EINVAL when it is
+// no unsigned number of whole bytes.
+Result<SortField> find_sort_field(const object::Object& object, const std::string& map,
+                                  const std::string& name);
+
 // A map's elements after the run.
 struct MapContents {
   const object::MapSpec* spec = nullptr;
   std::uint32_t cpus = 1;  // values in one element's bytes, each padded to 8; 1: not a per-CPU map
   std::vector<std::pair<Buffer, Buffer>> elements;  // at most max_elements
   std::uint64_t count = 0;                          // of all elements that are not zero
+  std::string sorted_by;                            // a field of the values; empty: by their keys
   std::string error;                                // why they could not be read; empty: they could
   static constexpr std::size_t max_elements = 1000;
 };
@@ -60,7 +72,8 @@ struct RunReport {
 };
 
 // Reads every map of the object that has elements to show.
-std::vector<MapContents> read_maps(uapi::Sys& sys, const object::Object& object);
+std::vector<MapContents> read_maps(uapi::Sys& sys, const object::Object& object,
+                                   const std::vector<SortField>& sort);
 
 std::string print_text(const RunReport& report);
 std::string print_json(const RunReport& report);

@@ -10,6 +10,18 @@
 
 namespace skep::cli {
 
+std::string printable(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
 std::string grouped(std::uint64_t number) {
   std::string digits = std::to_string(number);
   for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
@@ -71,16 +83,16 @@ void Progress::update(std::uint64_t done, std::uint64_t packets) {
     constexpr std::size_t width = 30;
     double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
     auto filled = static_cast<std::size_t>(part * width);
-    fmt::print(stderr, "\r[{}{}] {:3.0f} %  {} packets ", std::string(filled, '#'),
-               std::string(width - filled, '.'), part * 100, grouped(packets));
+    say(stderr, "\r[{}{}] {:3.0f} %  {} packets ", std::string(filled, '#'), std::string(width - filled, '.'),
+        part * 100, grouped(packets));
   } else {
-    fmt::print(stderr, "\r{} packets ", grouped(packets));
+    say(stderr, "\r{} packets ", grouped(packets));
   }
   std::fflush(stderr);
 }
 
 Progress::~Progress() {
-  if (shown_ > 0) fmt::print(stderr, "\r\033[K");
+  if (shown_ > 0) say(stderr, "\r\033[K");
 }
 
 }  // namespace skep::cli

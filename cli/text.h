@@ -1,12 +1,29 @@
 // How numbers and tables look on a terminal.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace skep::cli {
+
+// Writes to `file`; what goes wrong shows in its ferror(), which main looks at (fmt::print would throw).
+template <class... Args>
+void say(std::FILE* file, fmt::format_string<Args...> format, Args&&... args) {
+  std::string text = fmt::format(format, std::forward<Args>(args)...);
+  std::fwrite(text.data(), 1, text.size(), file);
+}
+template <class... Args>
+void say(fmt::format_string<Args...> format, Args&&... args) {
+  say(stdout, format, std::forward<Args>(args)...);
+}
+
+// Text that came from a file, fit for a terminal: control characters but newline and tab become \xNN.
+std::string printable(std::string_view text);
 
 // 1234567 -> "1,234,567"
 std::string grouped(std::uint64_t number);

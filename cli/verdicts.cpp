@@ -1,4 +1,4 @@
-// The verdict rows: enum xdp_action, TC_ACT_*, enum sk_action, enum bpf_ret_code and the socket filter's
+// The verdict rows: enum xdp_action, TC_ACT_*, enum bpf_ret_code and the socket filter's
 // length, as include/uapi/linux/{bpf,pkt_cls}.h define them.
 #include "cli/verdicts.h"
 
@@ -35,7 +35,6 @@ constexpr Verdict cgroup[] = {
 constexpr Verdict lwt[] = {
     {0, "OK", true}, {2, "DROP", false}, {7, "REDIRECT", true}, {128, "REROUTE", true}};
 constexpr Verdict flow[] = {{0, "OK", true}, {2, "DROP", false}, {129, "CONTINUE", true}};
-constexpr Verdict sk[] = {{0, "DROP", false}, {1, "PASS", true}};
 constexpr Verdict filter[] = {{0, "DROP", false}};  // any other result is the length to keep
 
 struct Row {
@@ -43,10 +42,16 @@ struct Row {
   std::span<const Verdict> verdicts;
 };
 constexpr Row rows[] = {
-    {ProgType::xdp, xdp},           {ProgType::sched_cls, tc},         {ProgType::sched_act, tc},
-    {ProgType::cgroup_skb, cgroup}, {ProgType::lwt_in, lwt},           {ProgType::lwt_out, lwt},
-    {ProgType::lwt_xmit, lwt},      {ProgType::lwt_seg6local, lwt},    {ProgType::flow_dissector, flow},
-    {ProgType::sk_skb, sk},         {ProgType::socket_filter, filter},
+    {ProgType::xdp, xdp},
+    {ProgType::sched_cls, tc},
+    {ProgType::sched_act, tc},
+    {ProgType::cgroup_skb, cgroup},
+    {ProgType::lwt_in, lwt},
+    {ProgType::lwt_out, lwt},
+    {ProgType::lwt_xmit, lwt},
+    {ProgType::lwt_seg6local, lwt},
+    {ProgType::flow_dissector, flow},
+    {ProgType::socket_filter, filter},
 };
 
 const Row* find_row(ProgType type) {

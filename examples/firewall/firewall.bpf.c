@@ -78,7 +78,7 @@ struct {
 } drops SEC(".maps");
 
 // Keeps the type in BTF, so that `skep run --event drops=event` can decode the records.
-struct event *unused_event __attribute__((unused));
+const struct event *const unused_event __attribute__((unused));
 
 struct packet {
 	void *at;
@@ -96,7 +96,7 @@ static __always_inline void add(struct counter *counter, __u32 bytes)
 	counter->bytes += bytes;
 }
 
-static __always_inline int blocked(const __u8 address[4])
+static __always_inline int blocked(const __u8 address[4], __u32 bytes)
 {
 	struct network host = {.prefixlen = 32};
 	struct counter first = {}, *seen;
@@ -108,7 +108,7 @@ static __always_inline int blocked(const __u8 address[4])
 		bpf_map_update_elem(&blocked_hosts, host.address, &first, BPF_NOEXIST);
 	seen = bpf_map_lookup_elem(&blocked_hosts, host.address);
 	if (seen)
-		add(seen, 0);
+		add(seen, bytes);
 	return 1;
 }
 
@@ -177,7 +177,7 @@ static __always_inline enum reason check_ipv4(struct packet *p)
 	}
 	__builtin_memcpy(p->source, &ip->saddr, 4);
 	__builtin_memcpy(p->destination, &ip->daddr, 4);
-	if (blocked(p->source) || blocked(p->destination))
+	if (blocked(p->source, p->length) || blocked(p->destination, p->length))
 		return DROP_BLOCKED_NETWORK;
 	if (ip->frag_off & bpf_htons(0x1fff))
 		return PASS_IPV4; // only the first fragment has ports

@@ -59,7 +59,6 @@ class ArrayMap final : public Map {
   }
 
   bool percpu() const { return definition_.type == MapType::percpu_array; }
-  bool has_batch() const override { return true; }
   std::uint32_t user_value_size() const override {
     return percpu() ? descriptor_.stride * definition_.cpus : definition_.value_size;
   }
@@ -91,8 +90,6 @@ class ArrayMap final : public Map {
       copy_value(cell<true>(&descriptor_, index, cpu), in, definition_.value_size);
     return 0;
   }
-
-  long remove(const void*) override { return -EINVAL; }
 
   long next_key(const void* key, void* next) override {
     std::uint32_t index = key ? index_of(key) : ~std::uint32_t{0};
@@ -185,17 +182,6 @@ class ArrayMap final : public Map {
 
 Made create_array(const Definition& d) {
   bool percpu = d.type == MapType::percpu_array;
-  std::uint32_t allowed = map_flag::numa_node | access_flags | map_flag::preserve_elems | map_flag::mmapable |
-                          map_flag::inner_map;
-  TRY(check_common(d, allowed));
-  if (d.key_size != 4) return invalid(d, "key_size is {}, must be 4", d.key_size);
-  if (d.value_size == 0) return invalid(d, "value_size is 0, must be at least 1");
-  if (percpu && (d.flags & (map_flag::mmapable | map_flag::inner_map | map_flag::numa_node)))
-    return invalid(d, "map_flags {:#x} are not allowed for a per-CPU array", d.flags);
-  if (d.flags & map_flag::preserve_elems)
-    return invalid(d, "BPF_F_PRESERVE_ELEMS is for perf event arrays only");
-  if (d.value_size > 0x7fffffff || (percpu && round_up(d.value_size, 8) > percpu_value_limit))
-    return fail(E2BIG, "map '{}': value_size {} is too big", d.name, d.value_size);
   auto stride = static_cast<std::uint32_t>(round_up(d.value_size, 8));
   std::uint64_t cells = std::uint64_t{d.max_entries} * (percpu ? d.cpus : 1);
   std::uint64_t size;

@@ -12,6 +12,38 @@ namespace {
 using image::MapDescriptor;
 using image::RunContext;
 
+// Bob Jenkins' lookup3 (public domain, burtleburtle.net/bob/c/lookup3.c: hashlittle), the hash of the
+// kernel's bloom filters: with BPF_F_ZERO_SEED both give the same false answers.
+std::uint32_t lookup3(const std::uint8_t* bytes, std::uint32_t size, std::uint32_t seed) {
+  std::uint32_t a = 0xdeadbeef + size + seed, b = a, c = a;
+  auto add = [&](std::uint32_t count) {
+    std::uint8_t block[12] = {};
+    std::memcpy(block, bytes, count);
+    std::uint32_t words[3];
+    std::memcpy(words, block, sizeof words);
+    a += words[0], b += words[1], c += words[2];
+  };
+  for (; size > 12; size -= 12, bytes += 12) {
+    add(12);
+    a -= c, a ^= std::rotl(c, 4), c += b;
+    b -= a, b ^= std::rotl(a, 6), a += c;
+    c -= b, c ^= std::rotl(b, 8), b += a;
+    a -= c, a ^= std::rotl(c, 16), c += b;
+    b -= a, b ^= std::rotl(a, 19), a += c;
+    c -= b, c ^= std::rotl(b, 4), b += a;
+  }
+  if (size == 0) return c;
+  add(size);
+  c ^= b, c -= std::rotl(b, 14);
+  a ^= c, a -= std::rotl(c, 11);
+  b ^= a, b -= std::rotl(a, 25);
+  c ^= b, c -= std::rotl(b, 16);
+  a ^= c, a -= std::rotl(c, 4);
+  b ^= a, b -= std::rotl(a, 14);
+  c ^= b, c -= std::rotl(b, 24);
+  return c;
+}
+
 class BloomFilter final : public Map {
  public:
   BloomFilter(const Definition& d, Memory bits, std::uint64_t mask)
@@ -27,37 +59,28 @@ class BloomFilter final : public Map {
 
   // 0: probably there, -ENOENT: surely not.
   long lookup(const void*, void* value, std::uint64_t) override {
-    std::uint64_t hash = hash_of(value), step = hash >> 32 | 1;
-    for (std::uint32_t i = 0; i < functions_; i++, hash += step)
+    for (std::uint32_t i = 0; i < functions_; i++) {
+      std::uint32_t hash = hash_of(value, i);
       if (!(word(hash).load(std::memory_order_relaxed) >> (hash & 63) & 1)) return -ENOENT;
+    }
     return 0;
   }
   long update(const void*, const void* value, std::uint64_t flags) override {
     if (flags != any) return -EINVAL;
-    std::uint64_t hash = hash_of(value), step = hash >> 32 | 1;
-    for (std::uint32_t i = 0; i < functions_; i++, hash += step)
+    for (std::uint32_t i = 0; i < functions_; i++) {
+      std::uint32_t hash = hash_of(value, i);
       word(hash).fetch_or(std::uint64_t{1} << (hash & 63), std::memory_order_relaxed);
+    }
     return 0;
   }
-  long remove(const void*) override { return -EOPNOTSUPP; }
-  long next_key(const void*, void*) override { return -EOPNOTSUPP; }
 
  private:
-  std::atomic<std::uint64_t>& word(std::uint64_t hash) const {
+  std::atomic<std::uint64_t>& word(std::uint32_t hash) const {
     return reinterpret_cast<std::atomic<std::uint64_t>*>(bits_.at())[(hash & mask_) / 64];
   }
-  std::uint64_t hash_of(const void* value) const {
-    std::uint64_t h = definition_.hash_seed ^ 0x9e3779b97f4a7c15;
-    auto* bytes = static_cast<const std::uint8_t*>(value);
-    for (std::uint32_t at = 0; at < definition_.value_size; at += 8) {
-      std::uint64_t part = 0;
-      std::memcpy(&part, bytes + at, std::min<std::size_t>(8, definition_.value_size - at));
-      h = (h ^ part) * 0xff51afd7ed558ccd;
-      h ^= h >> 32;
-      h *= 0xc4ceb9fe1a85ec53;
-      h ^= h >> 29;
-    }
-    return h;
+  std::uint32_t hash_of(const void* value, std::uint32_t i) const {
+    auto seed = static_cast<std::uint32_t>(definition_.hash_seed);
+    return lookup3(static_cast<const std::uint8_t*>(value), definition_.value_size, seed + i);
   }
 
   Memory bits_;
@@ -68,10 +91,6 @@ class BloomFilter final : public Map {
 }  // namespace
 
 Made create_bloom(const Definition& d) {
-  TRY(check_common(d, map_flag::numa_node | map_flag::zero_seed | access_flags));
-  if (d.key_size) return invalid(d, "key_size is {}, must be 0", d.key_size);
-  if (d.value_size == 0) return invalid(d, "value_size is 0, must be at least 1");
-  if (d.extra > 15) return invalid(d, "map_extra is {}, at most 15 hash functions", d.extra);
   // n * k / ln 2 bits make false answers least likely; 7/5 is close enough.
   std::uint64_t wanted = std::uint64_t{d.max_entries} * (d.extra ? d.extra : 5) / 5 * 7;
   std::uint64_t bits = wanted > (std::uint64_t{1} << 31) ? std::uint64_t{1} << 32

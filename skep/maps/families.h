@@ -1,4 +1,5 @@
-// The constructors of the map families; private to this folder. create() in map.cpp is the table over them.
+// The constructors of the map families; private to this folder. create() in map.cpp is the table over them,
+// and checks a definition against uapi/map_types.h before: here only memory can be missing.
 #pragma once
 
 #include "skep/maps/map.h"
@@ -12,7 +13,8 @@ Made create_hash(const Definition&);        // hash, percpu_hash, lru_hash, lru_
 Made create_lpm_trie(const Definition&);    // lpm_trie
 Made create_ringbuf(const Definition&);     // ringbuf
 Made create_queue(const Definition&);       // queue, stack
-Made create_references(const Definition&);  // prog_array, array_of_maps, hash_of_maps
+Made create_references(const Definition&);  // prog_array, array_of_maps, hash_of_maps, perf_event_array
+Made create_targets(const Definition&);     // devmap, devmap_hash, cpumap, xskmap
 Made create_bloom(const Definition&);       // bloom_filter
 
 // EINVAL naming what is wrong with a definition.
@@ -22,17 +24,6 @@ Failure invalid(const Definition& d, fmt::format_string<Args...> format, Args&&.
       Error{EINVAL, fmt::format("map '{}': {}", d.name, fmt::format(format, std::forward<Args>(args)...))});
 }
 
-// map_flags within `allowed`, access flags that do not contradict each other.
-Result<void> check_flags(const Definition& d, std::uint32_t allowed);
-// The checks that most families share: max_entries and check_flags().
-Result<void> check_common(const Definition& d, std::uint32_t allowed);
-
-inline constexpr std::uint32_t access_flags =
-    map_flag::rdonly | map_flag::wronly | map_flag::rdonly_prog | map_flag::wronly_prog;
-// Largest size of a per-CPU value (PCPU_MIN_UNIT_SIZE) and of an allocation of the slab allocator
-// (KMALLOC_MAX_SIZE, 4 MiB with 4 KiB pages).
-inline constexpr std::uint32_t percpu_value_limit = 32768;
-inline constexpr std::uint64_t kmalloc_limit = std::uint64_t{4} << 20;
 // Runs a callback of a program over elements: gives the key a region of its own while the loop lasts, since
 // keys lie outside of the value slabs.
 class EachKey {

@@ -104,7 +104,6 @@ class HashMap final : public Map {
   bool lru() const {
     return definition_.type == MapType::lru_hash || definition_.type == MapType::lru_percpu_hash;
   }
-  bool has_batch() const override { return true; }
   std::uint32_t user_value_size() const override {
     return percpu() ? cpu_stride_ * definition_.cpus : definition_.value_size;
   }
@@ -463,23 +462,6 @@ class HashMap final : public Map {
 Made create_hash(const Definition& d) {
   bool percpu = d.type == MapType::percpu_hash || d.type == MapType::lru_percpu_hash;
   bool lru = d.type == MapType::lru_hash || d.type == MapType::lru_percpu_hash;
-  constexpr std::uint32_t allowed = map_flag::no_prealloc | map_flag::no_common_lru | map_flag::numa_node |
-                                    access_flags | map_flag::zero_seed;
-  TRY(check_flags(d, allowed));
-  if (!lru && (d.flags & map_flag::no_common_lru))
-    return invalid(d, "BPF_F_NO_COMMON_LRU is for LRU maps only");
-  if (lru && (d.flags & map_flag::no_prealloc))
-    return fail(static_cast<int>(-not_supported), "map '{}': an LRU map is always preallocated", d.name);
-  if ((d.flags & map_flag::numa_node) && (percpu || (d.flags & map_flag::no_common_lru)))
-    return invalid(d, "BPF_F_NUMA_NODE does not go with a per-CPU map");
-  TRY(check_common(d, allowed));
-  if (d.key_size == 0) return invalid(d, "key_size is 0, must be at least 1");
-  if (d.value_size == 0) return invalid(d, "value_size is 0, must be at least 1");
-  if (std::uint64_t{d.key_size} + d.value_size >= kmalloc_limit - 64)
-    return fail(E2BIG, "map '{}': key_size {} and value_size {} are too big together", d.name, d.key_size,
-                d.value_size);
-  if (percpu && round_up(d.value_size, 8) > percpu_value_limit)
-    return fail(E2BIG, "map '{}': value_size {} is too big for a per-CPU map", d.name, d.value_size);
   // Cells are counted in 32 bits with one to spare; the kernel fails to allocate such tables.
   if (d.max_entries > (1u << 31))
     return fail(E2BIG, "map '{}': max_entries {} is above 2147483648", d.name, d.max_entries);

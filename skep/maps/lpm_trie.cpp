@@ -64,8 +64,6 @@ class LpmTrie final : public Map {
   }
   std::uint64_t capacity() const { return capacity_for(definition_.max_entries); }
 
-  bool has_batch() const override { return true; }
-
   long lookup(const void* key, void* value, std::uint64_t flags) override {
     if (flags) return -EINVAL;
     std::lock_guard lock(writers_);
@@ -321,12 +319,6 @@ class LpmTrie final : public Map {
 }  // namespace
 
 Made create_lpm_trie(const Definition& d) {
-  TRY(check_common(d, map_flag::no_prealloc | map_flag::numa_node | access_flags));
-  if (!(d.flags & map_flag::no_prealloc)) return invalid(d, "an LPM trie needs BPF_F_NO_PREALLOC");
-  if (d.key_size < 5 || d.key_size > 4 + 256)
-    return invalid(d, "key_size is {}, must be 5 to 260 (a prefix length and data)", d.key_size);
-  if (d.value_size == 0 || d.value_size > kmalloc_limit - 256 - 40)
-    return invalid(d, "value_size is {}, must be 1 to {}", d.value_size, kmalloc_limit - 256 - 40);
   auto stride =
       static_cast<std::uint32_t>(sizeof(Node) + round_up(d.key_size - 4, 8) + round_up(d.value_size, 8));
   Memory nodes = TRY(Memory::reserve(LpmTrie::capacity_for(d.max_entries) * stride, false, d.name));

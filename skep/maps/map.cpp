@@ -24,32 +24,24 @@ Map::Map(const Definition& definition) : definition_(definition) {
 
 Map::~Map() = default;
 
-long Map::lookup(const void*, void*, std::uint64_t) { return not_supported; }
-long Map::update(const void*, const void*, std::uint64_t) { return not_supported; }
-long Map::remove(const void*) { return not_supported; }
-long Map::lookup_and_delete(const void*, void*, std::uint64_t) { return not_supported; }
-long Map::next_key(const void*, void*) { return not_supported; }
+using uapi::MapOp;
+
+long Map::answer(MapOp op) const {
+  return -long{uapi::find_map_type(definition_.type)->answers[static_cast<std::size_t>(op)]};
+}
+
+long Map::lookup(const void*, void*, std::uint64_t) { return answer(MapOp::lookup); }
+long Map::update(const void*, const void*, std::uint64_t) { return answer(MapOp::update); }
+long Map::remove(const void*) { return answer(MapOp::remove); }
+long Map::lookup_and_delete(const void*, void*, std::uint64_t) { return answer(MapOp::lookup_and_delete); }
+long Map::next_key(const void*, void*) { return answer(MapOp::next_key); }
+long Map::check_update(const void*, const void*, std::uint64_t) { return 0; }
 long Map::update_reference(const void*, Reference, std::uint64_t) { return -EINVAL; }
 long Map::map_memory(std::uint64_t, std::size_t, bool, void**) { return not_supported; }
 
 long Map::freeze() {
   if (writable_mappings_.load() != 0) return -EBUSY;
   return frozen_.exchange(true) ? -EBUSY : 0;
-}
-
-Result<void> check_common(const Definition& d, std::uint32_t allowed) {
-  if (d.max_entries == 0) return invalid(d, "max_entries is 0, must be at least 1");
-  return check_flags(d, allowed);
-}
-
-Result<void> check_flags(const Definition& d, std::uint32_t allowed) {
-  if (d.flags & ~allowed)
-    return invalid(d, "map_flags {:#x} are not allowed for its type", d.flags & ~allowed);
-  if ((d.flags & map_flag::rdonly) && (d.flags & map_flag::wronly))
-    return invalid(d, "BPF_F_RDONLY and BPF_F_WRONLY exclude each other");
-  if ((d.flags & map_flag::rdonly_prog) && (d.flags & map_flag::wronly_prog))
-    return invalid(d, "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other");
-  return {};
 }
 
 namespace {
@@ -74,6 +66,11 @@ constexpr Family families[] = {
     {MapType::prog_array, create_references},
     {MapType::array_of_maps, create_references},
     {MapType::hash_of_maps, create_references},
+    {MapType::perf_event_array, create_references},
+    {MapType::devmap, create_targets},
+    {MapType::devmap_hash, create_targets},
+    {MapType::cpumap, create_targets},
+    {MapType::xskmap, create_targets},
 };
 
 const Family* find_family(MapType type) {
@@ -87,10 +84,19 @@ const Family* find_family(MapType type) {
 bool supports(MapType type) { return find_family(type) != nullptr; }
 
 Result<std::shared_ptr<Map>> create(const Definition& definition) {
+  uapi::MapCreateAttr attr{};
+  attr.map_type = static_cast<std::uint32_t>(definition.type);
+  attr.key_size = definition.key_size;
+  attr.value_size = definition.value_size;
+  attr.max_entries = definition.max_entries;
+  attr.map_flags = definition.flags;
+  attr.map_extra = definition.extra;
+  if (Result<void> allowed = uapi::check_map_create(attr); !allowed)
+    return Failure(std::move(allowed.error()).in(fmt::format("map '{}'", definition.name)));
   const Family* family = find_family(definition.type);
   if (!family)
-    return fail(EINVAL, "map '{}': type {} is not available in this runtime", definition.name,
-                static_cast<std::uint32_t>(definition.type));
+    return fail(EINVAL, "map '{}': map type {} is not available in this runtime yet", definition.name,
+                uapi::find_map_type(definition.type)->name);
   return family->create(definition);
 }
 

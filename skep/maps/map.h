@@ -19,6 +19,7 @@
 #include "skep/image/run.h"
 #include "skep/maps/bell.h"
 #include "skep/maps/graveyard.h"
+#include "skep/uapi/map_types.h"
 #include "skep/uapi/numbers.h"
 
 namespace skep::maps {
@@ -61,6 +62,7 @@ struct Reference {
   std::shared_ptr<void> keep;  // owns the target
   void* target = nullptr;      // image::Image* or image::MapDescriptor*
   std::uint32_t id = 0;        // what a lookup by bpf(2) answers
+  std::uint32_t word = 0;      // devmaps: the ifindex; cpumap: the queue's size
 };
 
 class Map {
@@ -78,7 +80,8 @@ class Map {
 
   // The element commands. `key`, `value` and `next` are the caller's memory of key_size and user_value_size()
   // bytes; 0 or -errno as bpf(2) gives them. A null key means: none given. Families override what they can;
-  // the others answer as the kernel does for a map that lacks the operation.
+  // the others give the answer of the type's row.
+  long answer(uapi::MapOp op) const;  // 0, or what this type's row in uapi/map_types.h refuses with
   virtual long lookup(const void* key, void* value, std::uint64_t flags);
   virtual long update(const void* key, const void* value, std::uint64_t flags);
   virtual long remove(const void* key);
@@ -88,6 +91,8 @@ class Map {
   // Families whose elements are objects (programs, maps): the runtime resolves the descriptor in the value
   // and passes the object. holds_references() tells which way a map is updated.
   virtual bool holds_references() const { return false; }
+  // What the kernel refuses before it looks at the object: 0 or -errno.
+  virtual long check_update(const void* key, const void* value, std::uint64_t flags);
   virtual long update_reference(const void* key, Reference reference, std::uint64_t flags);
 
   // Maps the memory of a mappable map for a user; see Sys::map.
@@ -96,8 +101,6 @@ class Map {
   virtual bool readable() const { return false; }
   // Whether the type can be waited on at all.
   virtual bool waitable() const { return false; }
-  // Whether the type has the batch commands.
-  virtual bool has_batch() const { return false; }
 
   // BPF_MAP_FREEZE: no more writes through bpf(2). EBUSY: frozen already, or a writable mapping is there.
   long freeze();
@@ -111,8 +114,8 @@ class Map {
   std::atomic<std::uint32_t> writable_mappings_{0};
 };
 
-// Makes a map. Errors are those of BPF_MAP_CREATE: EINVAL (sizes, flags, unknown type), E2BIG (a size that
-// the type cannot have), ENOMEM, EOPNOTSUPP (the runtime does not have the type; the message names it).
+// Makes a map. Errors are those of BPF_MAP_CREATE: what uapi::check_map_create() refuses, ENOMEM, and EINVAL
+// for a type that the runtime does not have (the message names it).
 Result<std::shared_ptr<Map>> create(const Definition& definition);
 
 // Whether `create` knows the type.

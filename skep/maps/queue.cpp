@@ -77,10 +77,7 @@ class QueueMap final : public Map {
 }  // namespace
 
 Made create_queue(const Definition& d) {
-  TRY(check_common(d, map_flag::numa_node | access_flags));
-  if (d.key_size) return invalid(d, "key_size is {}, must be 0", d.key_size);
-  if (d.value_size == 0) return invalid(d, "value_size is 0, must be at least 1");
-  if (d.value_size > kmalloc_limit || d.max_entries >= 0xffffffff / d.value_size)
+  if (d.max_entries >= 0xffffffff / d.value_size)
     return fail(E2BIG, "map '{}': {} values of {} bytes are too many", d.name, d.max_entries, d.value_size);
   Memory memory = TRY(Memory::reserve(std::uint64_t{d.max_entries} * d.value_size, true, d.name));
   return std::shared_ptr<Map>(std::make_shared<QueueMap>(d, std::move(memory)));

@@ -36,6 +36,7 @@ ReferenceArray::~ReferenceArray() {
 }
 
 long ReferenceArray::lookup(const void* key, void* value, std::uint64_t) {
+  if (long refused = answer(uapi::MapOp::lookup)) return refused;
   std::uint32_t index = index_of(key);
   std::lock_guard lock(lock_);
   if (index >= references_.size() || !references_[index].target) return -ENOENT;
@@ -57,10 +58,13 @@ long ReferenceArray::exchange(std::uint32_t index, Reference reference) {
   return 0;
 }
 
-long ReferenceArray::update_reference(const void* key, Reference reference, std::uint64_t flags) {
+long ReferenceArray::check_update(const void* key, const void*, std::uint64_t flags) {
   if (flags != any) return -EINVAL;
-  std::uint32_t index = index_of(key);
-  return index < definition_.max_entries ? exchange(index, std::move(reference)) : -E2BIG;
+  return index_of(key) < definition_.max_entries ? 0 : -E2BIG;
+}
+
+long ReferenceArray::update_reference(const void* key, Reference reference, std::uint64_t) {
+  return exchange(index_of(key), std::move(reference));
 }
 
 long ReferenceArray::remove(const void* key) {
@@ -93,7 +97,6 @@ class HashOfMaps final : public Map {
   }
 
   bool holds_references() const override { return true; }
-  bool has_batch() const override { return true; }
   std::uint32_t user_value_size() const override { return 4; }
 
   long lookup(const void* key, void* value, std::uint64_t) override {
@@ -152,9 +155,6 @@ class HashOfMaps final : public Map {
 
 Made create_references(const Definition& d) {
   bool of_maps = d.type == MapType::array_of_maps || d.type == MapType::hash_of_maps;
-  if (d.value_size != 4) return invalid(d, "value_size is {}, must be 4 (a descriptor)", d.value_size);
-  if (d.flags & (map_flag::rdonly_prog | map_flag::wronly_prog))
-    return invalid(d, "map_flags {:#x} are not allowed for its type", d.flags);
   if (of_maps) {
     if (!d.inner) return fail(EBADF, "map '{}': inner_map_fd is no map", d.name);
     MapType inner = d.inner->definition().type;
@@ -172,8 +172,6 @@ Made create_references(const Definition& d) {
     std::shared_ptr<Map> made = TRY(create_hash(slots));
     return std::shared_ptr<Map>(std::make_shared<HashOfMaps>(d, std::move(made)));
   }
-  TRY(check_common(d, map_flag::numa_node | map_flag::rdonly | map_flag::wronly));
-  if (d.key_size != 4) return invalid(d, "key_size is {}, must be 4", d.key_size);
   Memory targets = TRY(Memory::reserve(std::uint64_t{d.max_entries} * sizeof(void*), true, d.name));
   return std::shared_ptr<Map>(std::make_shared<ReferenceArray>(d, std::move(targets)));
 }

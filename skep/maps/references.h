@@ -1,4 +1,5 @@
-// Maps whose elements are objects: programs (prog_array) and maps (array_of_maps, hash_of_maps). Programs see
+// Maps whose elements are objects: programs (prog_array), maps (array_of_maps, hash_of_maps) and perf
+// events (perf_event_array). Programs see
 // the object's address; bpf(2) writes a descriptor and reads an id. An object that leaves the map lives on
 // until the runs that may have seen it have ended (Graveyard).
 // Facts: Documentation/bpf/map_of_maps.rst; kernel/bpf/arraymap.c.
@@ -23,8 +24,8 @@ class ReferenceArray final : public Map {
   }
 
   bool holds_references() const override { return true; }
-  bool has_batch() const override { return true; }
   long lookup(const void* key, void* value, std::uint64_t flags) override;
+  long check_update(const void* key, const void* value, std::uint64_t flags) override;
   long update_reference(const void* key, Reference reference, std::uint64_t flags) override;
   long remove(const void* key) override;
   long next_key(const void* key, void* next) override;

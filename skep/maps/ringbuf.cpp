@@ -44,10 +44,9 @@ void* map_twice(int file, std::uint64_t data_size, std::uint64_t offset, std::ui
 }  // namespace
 
 Result<std::shared_ptr<Map>> Ringbuf::create(const Definition& d) {
-  if (d.flags & ~map_flag::numa_node)
-    return invalid(d, "map_flags {:#x} are not allowed for a ring buffer", d.flags);
-  if (d.key_size || d.value_size) return invalid(d, "key_size and value_size of a ring buffer must be 0");
-  if (!std::has_single_bit(d.max_entries) || d.max_entries % page_size())
+  if (d.flags & map_flag::rb_overwrite)
+    return invalid(d, "BPF_F_RB_OVERWRITE is not available in this runtime yet");
+  if (d.max_entries % page_size())
     return invalid(d, "max_entries is {}, must be a power of two and a multiple of {}", d.max_entries,
                    page_size());
   std::shared_ptr<Ringbuf> ring(new Ringbuf(d));

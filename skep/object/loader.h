@@ -48,7 +48,9 @@ class Loader {
   Result<void> load_program(Program& program);
   Result<void> relocate(ProgramSpec& program);
   Result<std::uint32_t> attach_target(const ProgramSpec& program);
-  bool wanted(const Program& program) const { return wanted_[&program - object_.programs_.data()]; }
+  bool wanted(const Program& program) const {
+    return wanted_[static_cast<std::size_t>(&program - object_.programs_.data())];
+  }
 
   // What an extern became.
   struct Resolved {

@@ -81,8 +81,10 @@ long format_bpf(std::string_view format, std::span<const std::uint64_t> args, ch
                 std::size_t size) {
   Output out{buffer, size};
   std::size_t used = 0;
-  for (unsigned char c : format)
+  for (char letter : format) {
+    auto c = static_cast<unsigned char>(letter);
     if (!(std::isprint(c) || std::isspace(c)) || c >= 0x80) return -EINVAL;
+  }
   auto at = [&](std::size_t i) { return i < format.size() ? format[i] : '\0'; };
   for (std::size_t i = 0; i < format.size(); i++) {
     if (format[i] != '%') {

@@ -24,6 +24,9 @@ std::span<const HelperEntry> checksum_helpers();
 std::span<const HelperEntry> flow_dissector_helpers();
 std::span<const HelperEntry> common_helpers();
 std::span<const HelperEntry> text_helpers();
+std::span<const HelperEntry> redirect_helpers();
+std::span<const HelperEntry> dynptr_helpers();
+std::span<const HelperEntry> event_helpers();
 
 // Null: not available. Some ids are other functions for other program types.
 image::HelperFn find_helper_fn(std::uint32_t id, uapi::ProgType type);

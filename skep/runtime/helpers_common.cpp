@@ -170,7 +170,8 @@ image::HelperFn find_helper_fn(std::uint32_t id, uapi::ProgType type) {
     for (auto entries : {skb_helpers(), skb_header_helpers(), checksum_helpers()})
       if (auto fn = find(entries)) return fn;
   }
-  for (auto entries : {map_helpers(), ringbuf_helpers(), common_helpers(), text_helpers()})
+  for (auto entries : {map_helpers(), ringbuf_helpers(), common_helpers(), text_helpers(), redirect_helpers(),
+                       dynptr_helpers(), event_helpers()})
     if (auto fn = find(entries)) return fn;
   return nullptr;
 }

@@ -1,4 +1,4 @@
-// Helpers of XDP programs: moving the packet's ends, its bytes beyond the linear part, redirects.
+// Helpers of XDP programs: moving the packet's ends, its bytes beyond the linear part.
 // Facts: net/core/filter.c.
 #include <algorithm>
 #include <cstring>
@@ -12,8 +12,6 @@ using image::RunContext;
 using std::uint64_t;
 
 namespace {
-
-constexpr uint64_t xdp_aborted = 0, xdp_redirect = 4;
 
 std::uint8_t* lowest(const image::Packet& packet) { return packet.head + xdp_frame_bytes; }
 
@@ -114,20 +112,10 @@ uint64_t xdp_store_bytes(uint64_t, uint64_t offset, uint64_t from, uint64_t size
   return copy_bytes(cpu_of(ctx), offset, at<std::uint8_t>(from), size, true);
 }
 
-uint64_t redirect(uint64_t ifindex, uint64_t flags, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
-  if (flags) return xdp_aborted;
-  ctx->redirect = {nullptr, static_cast<std::uint32_t>(ifindex), 0, true};
-  return xdp_redirect;
-}
-
 constexpr HelperEntry table[] = {
-    {23, "redirect", redirect},
-    {44, "xdp_adjust_head", xdp_adjust_head},
-    {54, "xdp_adjust_meta", xdp_adjust_meta},
-    {65, "xdp_adjust_tail", xdp_adjust_tail},
-    {188, "xdp_get_buff_len", xdp_get_buff_len},
-    {189, "xdp_load_bytes", xdp_load_bytes},
-    {190, "xdp_store_bytes", xdp_store_bytes},
+    {44, "xdp_adjust_head", xdp_adjust_head}, {54, "xdp_adjust_meta", xdp_adjust_meta},
+    {65, "xdp_adjust_tail", xdp_adjust_tail}, {188, "xdp_get_buff_len", xdp_get_buff_len},
+    {189, "xdp_load_bytes", xdp_load_bytes},  {190, "xdp_store_bytes", xdp_store_bytes},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 // BPF_MAP_CREATE and the element commands. Facts: kernel/bpf/syscall.c, man 2 bpf.
+#include <algorithm>
 #include <cstring>
 
 #include "skep/runtime/state.h"
@@ -9,6 +10,7 @@ using maps::Map;
 using uapi::MapBatchAttr;
 using uapi::MapCreateAttr;
 using uapi::MapElemAttr;
+using uapi::MapOp;
 using uapi::MapType;
 
 namespace {
@@ -47,9 +49,39 @@ Opened<MapObject> open_map(const Call& call, std::uint32_t fd) {
   return opened;
 }
 
+// A value of a devmap or cpumap, as users write it.
+struct TargetValue {
+  std::uint32_t word = 0;    // ifindex, queue size; 0: nothing
+  std::int32_t prog_fd = 0;  // above 0: a program
+};
+
+TargetValue target_value(const Map& map, const void* value) {
+  TargetValue target;
+  std::memcpy(&target, value, std::min<std::size_t>(map.definition().value_size, sizeof target));
+  return target;
+}
+
+// The program that runs at a target; false: it may not stand there.
+bool read_target_program(const Call& call, MapObject& object, const TargetValue& target,
+                         uapi::AttachType attach, maps::Reference& reference) {
+  Opened<ProgObject> prog = open_as<ProgObject>(call.task, static_cast<std::uint32_t>(target.prog_fd));
+  if (!prog || prog->image.type != uapi::ProgType::xdp || prog->image.attach_type != attach ||
+      !fits_together(object, *prog.object)) {
+    refuse(EINVAL, "map '{}': descriptor {} is no XDP program for it", object.map->definition().name,
+           target.prog_fd);
+    return false;
+  }
+  reference.keep = prog.object;
+  reference.target = &prog->image;
+  reference.id = prog->id;
+  return true;
+}
+
 // The object that a value names by descriptor, for maps that hold objects.
-long read_reference(const Call& call, MapObject& object, std::uint32_t fd, maps::Reference& reference) {
+long read_reference(const Call& call, MapObject& object, const void* value, maps::Reference& reference) {
   Map& map = *object.map;
+  std::uint32_t fd;
+  std::memcpy(&fd, value, sizeof fd);
   switch (map.definition().type) {
     case MapType::prog_array: {
       Opened<ProgObject> prog = open_as<ProgObject>(call.task, fd);
@@ -74,6 +106,31 @@ long read_reference(const Call& call, MapObject& object, std::uint32_t fd, maps:
       reference = {inner.object, &inner->map->descriptor(), inner->id};
       return 0;
     }
+    case MapType::devmap:
+    case MapType::devmap_hash: {
+      TargetValue target = target_value(map, value);
+      reference.word = target.word;
+      if (target.word && !call.state.find_device(target.word))
+        return refuse(EINVAL, "map '{}': there is no device with ifindex {}", map.definition().name,
+                      target.word);
+      if (target.prog_fd <= 0) return 0;
+      if (!target.word) return -EINVAL;
+      return read_target_program(call, object, target, uapi::AttachType::xdp_devmap, reference) ? 0 : -EINVAL;
+    }
+    case MapType::cpumap: {
+      TargetValue target = target_value(map, value);
+      reference.word = target.word;
+      if (!target.word || target.prog_fd <= 0) return 0;
+      // The kernel makes the whole entry or says that it could not.
+      return read_target_program(call, object, target, uapi::AttachType::xdp_cpumap, reference) ? 0 : -ENOMEM;
+    }
+    case MapType::xskmap:
+      return call.task.files.find(static_cast<int>(fd)).object
+                 ? refuse(ENOTSOCK, "map '{}': descriptor {} is no socket", map.definition().name, fd)
+                 : refuse(EBADF, "map '{}': {} is no descriptor; this runtime has no AF_XDP sockets",
+                          map.definition().name, fd);
+    case MapType::perf_event_array:
+      return refuse(EBADF, "map '{}': {} is no perf event; this runtime has none", map.definition().name, fd);
     default: return -EINVAL;
   }
 }
@@ -82,10 +139,9 @@ long update_one(const Call& call, MapObject& object, const void* key, const void
                 std::uint64_t flags) {
   Map& map = *object.map;
   if (!map.holds_references()) return map.update(key, value, flags);
-  std::uint32_t fd;
-  std::memcpy(&fd, value, sizeof fd);
+  if (long error = map.check_update(key, value, flags)) return error;
   maps::Reference reference;
-  if (long error = read_reference(call, object, fd, reference)) return error;
+  if (long error = read_reference(call, object, value, reference)) return error;
   return map.update_reference(key, std::move(reference), flags);
 }
 
@@ -109,12 +165,9 @@ std::int32_t find_spin_lock(const BtfObject& btf, std::uint32_t type_id) {
 
 long map_create(Call& call) {
   const auto& attr = call.attr<MapCreateAttr>();
-  if (attr.btf_vmlinux_value_type_id || (attr.btf_key_type_id && !attr.btf_value_type_id))
-    return refuse(EINVAL, "map '{}': BTF type ids {} and {} do not go together", attr.map_name,
-                  attr.btf_key_type_id, attr.btf_value_type_id);
+  if (Result<void> allowed = uapi::check_map_create(attr); !allowed)
+    return refuse(Error(std::move(allowed.error()).in("BPF_MAP_CREATE")));
   auto type = static_cast<MapType>(attr.map_type);
-  if (attr.map_extra && type != MapType::bloom_filter && type != MapType::arena)
-    return refuse(EINVAL, "map '{}': map_extra is for bloom filters and arenas only", attr.map_name);
   if (attr.excl_prog_hash || attr.excl_prog_hash_size)
     return refuse(EINVAL, "map '{}': exclusive maps are not available in this runtime", attr.map_name);
   if (attr.map_ifindex)
@@ -166,11 +219,8 @@ long map_create(Call& call) {
                                                          call.state.own_inputs->prandom();
   Result<std::shared_ptr<Map>> made = maps::create(d);
   if (!made) return refuse(std::move(made.error()));
-  // In the kernel's order: a wrong name is noticed after the sizes.
   if (attr.map_flags & maps::map_flag::token_fd)
     return refuse(EINVAL, "map '{}': tokens are not available in this runtime", attr.map_name);
-  if (!valid_name(attr.map_name))
-    return refuse(EINVAL, "BPF_MAP_CREATE: map_name must be letters, digits, '_' and '.', ended by a NUL");
   object->map = std::move(*made);
   call.state.maps.add(object);
   File file{object, !(d.flags & maps::map_flag::wronly), !(d.flags & maps::map_flag::rdonly)};
@@ -244,6 +294,7 @@ long map_lookup_and_delete(Call& call) {
   if ((attr.flags & maps::f_lock) && map.definition().spin_lock_at < 0) return -EINVAL;
   Scratch key(map.definition().key_size), value(map.user_value_size());
   if (long error = read_key(call, map, attr.key, key)) return error;
+  if (long refused = map.answer(MapOp::lookup_and_delete)) return refused;
   if (long error = map.lookup_and_delete(key.at(), value.at(), attr.flags)) return error;
   return call.task.memory.write(attr.value, value.at(), map.user_value_size()) ? 0 : -EFAULT;
 }
@@ -265,7 +316,8 @@ long lookup_batch(Call& call, bool then_delete) {
   if (!object) return object.error;
   if (!object.may_read || (then_delete && !object.may_write)) return -EPERM;
   Map& map = *object->map;
-  if (!map.has_batch()) return maps::not_supported;
+  if (long refused = map.answer(then_delete ? MapOp::lookup_and_delete_batch : MapOp::lookup_batch))
+    return refused;
   if ((attr.elem_flags & ~maps::f_lock) || attr.flags) return -EINVAL;
   if ((attr.elem_flags & maps::f_lock) && map.definition().spin_lock_at < 0) return -EINVAL;
   if (attr.count == 0) return 0;
@@ -300,13 +352,13 @@ long lookup_batch(Call& call, bool then_delete) {
 }
 
 template <class Each>
-long write_batch(Call& call, Each each) {
+long write_batch(Call& call, MapOp op, Each each) {
   const auto& attr = call.attr<MapBatchAttr>();
   Opened<MapObject> object = open_map(call, attr.map_fd);
   if (!object) return object.error;
   if (!object.may_write) return -EPERM;
   Map& map = *object->map;
-  if (!map.has_batch()) return maps::not_supported;
+  if (long refused = map.answer(op)) return refused;
   if ((attr.elem_flags & ~maps::f_lock) || attr.flags) return -EINVAL;
   if ((attr.elem_flags & maps::f_lock) && map.definition().spin_lock_at < 0) return -EINVAL;
   if (attr.count == 0) return 0;
@@ -331,7 +383,7 @@ long map_lookup_and_delete_batch(Call& call) { return lookup_batch(call, true); 
 
 long map_update_batch(Call& call) {
   return write_batch(
-      call,
+      call, MapOp::update_batch,
       [&](MapObject& object, const MapBatchAttr& attr, std::uint32_t i, void* key, Scratch& value) -> long {
         std::uint64_t at = attr.values + std::uint64_t{i} * object.map->user_value_size();
         if (!call.task.memory.read(value.at(), at, object.map->user_value_size())) return -EFAULT;
@@ -340,7 +392,7 @@ long map_update_batch(Call& call) {
 }
 
 long map_delete_batch(Call& call) {
-  return write_batch(call,
+  return write_batch(call, MapOp::delete_batch,
                      [](MapObject& object, const MapBatchAttr&, std::uint32_t, void* key, Scratch&) -> long {
                        return object.map->remove(key);
                      });

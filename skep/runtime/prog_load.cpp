@@ -1,5 +1,6 @@
 // BPF_PROG_LOAD: the kernel's checks of the attr, then lowering. Facts: kernel/bpf/syscall.c.
 #include "skep/runtime/prog_load.h"
+#include "skep/uapi/prog_types.h"
 
 #include <algorithm>
 #include <cstring>
@@ -114,7 +115,9 @@ Result<void> read_debug_info(Call& call, ProgObject& prog) {
 Result<void> load(Call& call, std::span<const isa::Insn> insns, ProgObject& prog) {
   const auto& attr = call.attr<ProgLoadAttr>();
   if (!runs_here(prog.image.type))
-    return fail(EINVAL, "program type {} is not available in this runtime yet", attr.prog_type);
+    return fail(
+        EINVAL, "program type {} is not available in this runtime yet",
+        uapi::find_prog_type(prog.image.type) ? uapi::find_prog_type(prog.image.type)->name : "unknown");
   Finder finder(call);
   Source source{insns, &finder};
   TRY(lower(source, prog));

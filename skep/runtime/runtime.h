@@ -25,6 +25,12 @@ namespace skep::runtime {
 
 class Task;
 
+// A network device as far as the runtime has one: a number that redirects and devmaps may name.
+struct Device {
+  std::uint32_t ifindex = 0;  // from 1
+  std::string name;
+};
+
 struct Options {
   std::uint32_t possible_cpus = 0;  // 0: as many as this machine has
   // The same inputs give the same bytes: virtual clock, seeded random numbers, fixed hash seeds.
@@ -34,6 +40,8 @@ struct Options {
   std::uint64_t budget = 1'000'000'000;
   uapi::KernelVersion version{6, 18, 0};  // what kernel_version() says
   std::string kernel_btf;                 // file; empty: /sys/kernel/btf/vmlinux where it can be read
+  // What devices there are. Devmaps take no other ifindex (EINVAL, as from the kernel).
+  std::vector<Device> devices = {{1, "lo"}};
 };
 
 // Where a finished line of bpf_trace_printk goes; called on the thread that runs the program.

@@ -49,6 +49,12 @@ struct Runtime::State {
   ~State();
   Options options;
   std::uint32_t cpu_count = 1;
+  // Null: no such device.
+  const Device* find_device(std::uint32_t ifindex) const {
+    for (const Device& device : options.devices)
+      if (device.ifindex == ifindex) return &device;
+    return nullptr;
+  }
   // Before all that may hold maps: those use both when they go.
   std::vector<std::unique_ptr<Cpu>> cpus;
   RunGraveyard graveyard{cpus};

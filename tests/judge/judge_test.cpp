@@ -1,4 +1,4 @@
-// Every program of tests/programs and the firewall, over every Ethernet capture of the reference data and
+// Every program of tests/programs and of the examples, over every Ethernet capture of the reference data and
 // generated odd packets, in the kernel and in the runtime. Needs clang to compile and the kernel's
 // privileges; skips without.
 #include <dirent.h>
@@ -43,22 +43,25 @@ struct Named {
   Buffer bytes;
 };
 
-// What is judged: all Ethernet packets of the captures, then odd ones.
+// Appends the Ethernet packets of a capture; what is no capture (ORIGIN.md and the like) has none.
+void read_packets(const std::string& file, std::vector<Named>& out) {
+  auto capture = net::CaptureReader::open(file);
+  if (!capture) return;
+  net::Packet packet;
+  for (;;) {
+    auto more = capture->next(packet);
+    if (!more || !*more) break;
+    if (packet.link != net::LinkType::ethernet) continue;
+    out.push_back({fmt::format("{} packet {}", file.substr(file.rfind('/') + 1), packet.number),
+                   Buffer(packet.data.begin(), packet.data.end())});
+  }
+}
+
+// What every program is judged by: all Ethernet packets of the captures, then odd ones.
 const std::vector<Named>& packets() {
   static const std::vector<Named> all = [] {
     std::vector<Named> out;
-    for (const std::string& file : list_files(SKEP_DATA_DIR "/captures")) {
-      auto capture = net::CaptureReader::open(file);
-      if (!capture) continue;  // ORIGIN.md and the like
-      net::Packet packet;
-      for (;;) {
-        auto more = capture->next(packet);
-        if (!more || !*more) break;
-        if (packet.link != net::LinkType::ethernet) continue;
-        out.push_back({fmt::format("{} packet {}", file.substr(file.rfind('/') + 1), packet.number),
-                       Buffer(packet.data.begin(), packet.data.end())});
-      }
-    }
+    for (const std::string& file : list_files(SKEP_DATA_DIR "/captures")) read_packets(file, out);
     net::OddPacketGenerator odd(2026);
     for (int i = 0; i < 20000; i++) {
       Bytes bytes = odd.next().data;
@@ -69,11 +72,33 @@ const std::vector<Named>& packets() {
   return all;
 }
 
-std::vector<std::string> programs() {
-  std::vector<std::string> out = {SKEP_SOURCE_DIR "/examples/firewall/firewall.bpf.c"};
-  for (const std::string& file : list_files(SKEP_SOURCE_DIR "/tests/programs"))
-    if (file.ends_with(".bpf.c")) out.push_back(file);
+// Whether the file ends so and lies beside the program.
+std::vector<std::string> beside(const std::string& program, std::string_view ending) {
+  std::vector<std::string> out;
+  for (const std::string& file : list_files(program.substr(0, program.rfind('/'))))
+    if (file.ends_with(ending)) out.push_back(file);
   return out;
+}
+
+std::vector<std::string> programs() {
+  std::vector<std::string> out;
+  for (const std::string& example : list_files(SKEP_SOURCE_DIR "/examples"))
+    for (const std::string& file : beside(example + "/", ".bpf.c")) out.push_back(file);
+  for (const std::string& file : beside(SKEP_SOURCE_DIR "/tests/programs/", ".bpf.c")) out.push_back(file);
+  return out;
+}
+
+// An example brings its map contents and its captures; a program of tests/programs may have a batch file of
+// its name.
+bool is_example(const std::string& program) { return program.starts_with(SKEP_SOURCE_DIR "/examples/"); }
+
+std::string batch_of(const std::string& program) {
+  if (is_example(program)) {
+    std::vector<std::string> files = beside(program, ".batch");
+    return files.empty() ? "" : files[0];
+  }
+  std::string file = program.substr(0, program.size() - std::string_view(".bpf.c").size()) + ".batch";
+  return ::access(file.c_str(), R_OK) == 0 ? file : "";
 }
 
 // What the program is given as context: the same bytes on both sides.
@@ -135,9 +160,10 @@ TEST_P(JudgeTest, both_sides_agree) {
   options.name = cli::object_name(GetParam());
   auto spec = object::parse(*object, options, warnings);
   ASSERT_TRUE(spec) << spec.error().message;
-  std::string batch = GetParam().substr(0, GetParam().size() - 6) + ".batch";
-  if (options.name == "firewall") batch = SKEP_SOURCE_DIR "/examples/firewall/blocklist.batch";
-  if (::access(batch.c_str(), R_OK) != 0) batch.clear();
+  std::string batch = batch_of(GetParam());
+  std::vector<Named> own;
+  if (is_example(GetParam()))
+    for (const std::string& file : beside(GetParam(), ".pcap")) read_packets(file, own);
 
   auto runtime = runtime::Runtime::create({});
   ASSERT_TRUE(runtime) << runtime.error().message;
@@ -154,7 +180,8 @@ TEST_P(JudgeTest, both_sides_agree) {
     ASSERT_TRUE(ours) << "runtime: " << ours.error().message;
     Judgement judgement;
     std::uint32_t number = 0;
-    for (const Named& packet : packets()) {
+    auto judge = [&](const Named& packet) {
+      if (judgement.differences > 20) return;
       Buffer context;
       if (takes_context(program.type)) context = context_for(program.type, packet.bytes.size(), number);
       number++;
@@ -163,8 +190,9 @@ TEST_P(JudgeTest, both_sides_agree) {
         std::string fault = runtime_sys.take_fault().value_or("");
         if (!fault.empty() && judgement.first.size() < 10) judgement.first.push_back("  fault: " + fault);
       }
-      if (judgement.differences > 20) break;
-    }
+    };
+    std::ranges::for_each(own, judge);
+    std::ranges::for_each(packets(), judge);
     judge_maps(*kernel, *ours, judgement);
     EXPECT_EQ(judgement.differences, 0u) << program.name;
     for (const std::string& line : judgement.first) ADD_FAILURE() << program.name << ": " << line;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR MIT)
-// Every way to send a packet elsewhere: bpf_redirect, bpf_redirect_map over devmap, devmap_hash, cpumap and xskmap, all of
-// them empty here, so that the default action in the flags decides.
+// Every way to send a packet elsewhere: bpf_redirect, bpf_redirect_map over devmap, devmap_hash, cpumap and xskmap. Where
+// xdp_redirect.batch puts nothing, the default action in the flags decides; flags that are not allowed end in XDP_ABORTED.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 
@@ -46,7 +46,7 @@ struct {
 SEC("xdp")
 int redirect(struct xdp_md *ctx)
 {
-	__u32 length = ctx->data_end - ctx->data, key = length % 20, way = length % 7;
+	__u32 length = ctx->data_end - ctx->data, key = length % 20, way = length % 11;
 	__u64 *count;
 	long verdict;
 
@@ -68,6 +68,18 @@ int redirect(struct xdp_md *ctx)
 		break;
 	case 5:
 		verdict = bpf_redirect(1, 1); // flags must be 0
+		break;
+	case 6:
+		verdict = bpf_redirect_map(&devices, key, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
+		break;
+	case 7:
+		verdict = bpf_redirect_map(&hashed, key, BPF_F_EXCLUDE_INGRESS | XDP_PASS);
+		break;
+	case 8:
+		verdict = bpf_redirect_map(&cpus, key, BPF_F_BROADCAST); // devices only
+		break;
+	case 9:
+		verdict = bpf_redirect_map(&devices, key, 1 << 7);
 		break;
 	default:
 		verdict = bpf_redirect(1, 0);
