@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <memory>
 
 #include "cli/batch.h"
