@@ -138,6 +138,7 @@ class HashMap final : public Map {
 
   long next_key(const void* key, void* next) override {
     std::lock_guard lock(writers_);
+    if (count_ == 0) return -ENOENT;  // without a walk over all buckets
     std::uint32_t bucket = 0;
     if (std::uint32_t index = key ? find_(this, key) : none; index != none) {
       if (std::uint32_t after = cell(index)->next.load(std::memory_order_relaxed)) {
