@@ -120,6 +120,7 @@ void judge_packet(Side& kernel, Side& runtime, Bytes packet, Bytes context, cons
   Side::Outcome theirs = kernel.run(packet, context);
   Side::Outcome ours = runtime.run(packet, context);
   out.compared++;
+  if (theirs.error < 0 && theirs.error == ours.error) out.refused++;
   if (theirs == ours) return;
   if (theirs.error != ours.error)
     return out.differ(fmt::format("{}: kernel answers {}, runtime {}", name, theirs.error, ours.error));

@@ -49,7 +49,7 @@ class Side {
 
 struct Judgement {
   std::uint64_t compared = 0;
-  std::map<std::string, std::uint64_t> excepted;  // reason -> packets
+  std::uint64_t refused = 0;  // of those: both answered with the same errno, no run took place
   std::uint64_t differences = 0;
   std::vector<std::string> first;  // the first few, spelled out
   void differ(std::string what);

@@ -197,10 +197,12 @@ TEST_P(JudgeTest, both_sides_agree) {
     EXPECT_EQ(judgement.differences, 0u) << program.name;
     for (const std::string& line : judgement.first) ADD_FAILURE() << program.name << ": " << line;
     total.compared += judgement.compared;
+    total.refused += judgement.refused;
   }
   EXPECT_GT(judged_programs, 0u);
   ::sched_setaffinity(0, sizeof before, &before);
-  fmt::print("judge: {}: {} packets compared\n", options.name, total.compared);
+  fmt::print("judge: {}: {} packets compared, {} of them refused alike by both\n", options.name,
+             total.compared, total.refused);
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, JudgeTest, testing::ValuesIn(programs()), [](const auto& info) {
