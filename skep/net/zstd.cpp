@@ -3,6 +3,7 @@
 #include <zstd_errors.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 
 #include "skep/net/source.h"
@@ -32,14 +33,10 @@ class ZstdSource : public Source {
   Result<std::size_t> read(MutableBytes into) override {
     ZSTD_outBuffer out{into.data(), into.size(), 0};
     while (out.pos == 0) {
+      if (!flushing_) TRY(fill());
       if (in_.pos == in_.size && !flushing_) {
-        before_ += in_.size;
-        std::size_t got = TRY(from_->read(packed_));
-        in_ = {packed_.data(), got, 0};
-        if (got == 0) {
-          if (!inside_frame_) return std::size_t{0};
-          return fail(EINVAL, "zstd: ends at byte {} in the middle of a frame", before_);
-        }
+        if (!inside_frame_) return std::size_t{0};
+        return fail(EINVAL, "zstd: ends at byte {} in the middle of a frame", before_ + in_.pos);
       }
       std::size_t give = flushing_ ? 0 : std::min(unit_left_, in_.size - in_.pos);
       ZSTD_inBuffer piece{in_.src, in_.pos + give, in_.pos};
@@ -61,6 +58,22 @@ class ZstdSource : public Source {
   }
 
  private:
+  // Gathers the whole unit, so that what a damaged one gives does not depend on where the source's pieces
+  // end. Less at the end of the input, and of a unit that is larger than the buffer (a skippable frame).
+  Result<void> fill() {
+    std::size_t want = std::min(unit_left_, packed_.size());
+    while (in_.size - in_.pos < want) {
+      std::size_t rest = in_.size - in_.pos;
+      if (in_.pos) std::memmove(packed_.data(), packed_.data() + in_.pos, rest);
+      before_ += in_.pos;
+      in_ = {packed_.data(), rest, 0};
+      std::size_t got = TRY(from_->read(MutableBytes(packed_).subspan(rest)));
+      in_.size += got;
+      if (got == 0) break;
+    }
+    return {};
+  }
+
   // The next unit, of the decompressor's hint: that counts the 3 bytes of the block header behind it too. The
   // first 5 bytes of a frame tell how long its header is.
   static std::size_t unit_size(std::size_t hint) {
