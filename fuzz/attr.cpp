@@ -57,7 +57,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (command == uapi::Command::prog_test_run && there > offsetof(uapi::ProgTestRunAttr, repeat) + 4)
         std::memset(attr + offsetof(uapi::ProgTestRunAttr, repeat) + 1, 0, 3);  // 255 times is enough
       if (command == uapi::Command::map_create && there >= offsetof(uapi::MapCreateAttr, max_entries) + 4)
-        attr[offsetof(uapi::MapCreateAttr, max_entries) + 3] = 0;  // walking 16 million buckets is enough
+        std::memset(attr + offsetof(uapi::MapCreateAttr, max_entries) + 2, 0,
+                    2);  // 65,535 elements are enough
       tame(memory, memory_bytes, memory);
       long result = sys.bpf(command, attr, given);
       pinned |= command == uapi::Command::obj_pin && result == 0;
