@@ -73,8 +73,13 @@ std::uint32_t AsmState::section(std::string_view name) {
   fresh.no_bits = name == ".bss" || name.starts_with(".bss.");
   for (std::string_view prefix : {".BTF", ".debug", ".comment", ".note", ".llvm"})
     if (name.starts_with(prefix)) fresh.allocated = false;
-  if (fresh.executable) fresh.alignment = sizeof(Insn);
+  if (fresh.executable) fresh.alignment = 4;          // as clang; instructions make it 8
+  if (name.starts_with(".BTF")) fresh.alignment = 4;  // records of 32-bit numbers
   assembly.sections.push_back(std::move(fresh));
+  // Symbols stand in the order in which the source mentions them. `.data` names the section, `license` may be
+  // a label.
+  std::uint32_t symbol = section_symbol(place->second);
+  if (name.starts_with('.')) by_name_.try_emplace(place->first, symbol);
   return place->second;
 }
 
@@ -225,7 +230,8 @@ std::optional<Value> AsmState::combine(Evaluation& e, const Token& sign, char op
     difference.number = number(x - y).number;
     return difference;
   }
-  if (operation == '-' && a.section == b.section && a.section != AsmSymbol::undefined) return number(x - y);
+  if (operation == '-' && a.section == b.section && a.section < assembly.sections.size())
+    return number(x - y);
   if (!a.absolute() || !b.absolute()) {
     error(e.here.line, sign,
           "addresses can only be subtracted from addresses in the same section, or moved by a number");
