@@ -52,7 +52,8 @@ std::optional<std::int64_t> number_now(const Call& call, Tokens argument) {
 
 // The symbol that an argument names, or an error.
 std::optional<std::uint32_t> symbol_named(const Call& call, Tokens argument) {
-  if (argument.size() != 1 || argument[0].kind != TokenKind::identifier) {
+  if (argument.size() != 1 || argument[0].text.empty() ||
+      (argument[0].kind != TokenKind::identifier && argument[0].kind != TokenKind::string)) {
     call.error(argument.empty() ? call.tokens[0] : argument[0], "expected the name of a symbol");
     return std::nullopt;
   }
@@ -233,7 +234,9 @@ void bind(const Call& call) {
   for (Tokens part : split(call.arguments())) {
     std::optional<std::uint32_t> symbol = symbol_named(call, part);
     if (!symbol.has_value()) return;
-    call.host.state().assembly.symbols[*symbol].binding = static_cast<Binding>(call.number);
+    AsmSymbol& named = call.host.state().assembly.symbols[*symbol];
+    named.binding = static_cast<Binding>(call.number);
+    named.said_local = named.binding == Binding::local;
   }
 }
 
@@ -321,6 +324,7 @@ constexpr RelocationName relocation_names[] = {
     {"R_BPF_64_ABS32", AsmRelocType::abs32},
     {"R_BPF_64_NODYLD32", AsmRelocType::nodyld32},
     {"R_BPF_64_32", AsmRelocType::call32},
+    {"R_BPF_GNU_64_16", AsmRelocType::jump16},
 };
 
 // .reloc offset, R_BPF_64_64, symbol: a relocation without a change of the bytes, which hold the addend

@@ -159,8 +159,9 @@ std::optional<Value> AsmState::primary(Evaluation& e) {
   switch (token.kind) {
     case TokenKind::number: return Value{.number = static_cast<std::int64_t>(token.value)};
     case TokenKind::numeric_label: return numeric_label(e, token);
+    case TokenKind::string:  // a symbol with an unusual name
     case TokenKind::identifier: {
-      if (token.text == ".")
+      if (token.is("."))
         return Value{.number = static_cast<std::int64_t>(e.here.offset), .section = e.here.section};
       std::uint32_t index = symbol(token.text);
       const AsmSymbol& known = assembly.symbols[index];
@@ -168,8 +169,8 @@ std::optional<Value> AsmState::primary(Evaluation& e) {
         error(e.here.line, token, fmt::format("symbol '{}' is not defined before this line", token.text));
         return std::nullopt;
       }
-      return Value{
-          .number = static_cast<std::int64_t>(known.value), .section = known.section, .symbol = index};
+      std::uint64_t number = known.section == AsmSymbol::common ? 0 : known.value;
+      return Value{.number = static_cast<std::int64_t>(number), .section = known.section, .symbol = index};
     }
     case TokenKind::punctuation:
       if (token.is('(') && e.depth < deepest) {
@@ -184,7 +185,6 @@ std::optional<Value> AsmState::primary(Evaluation& e) {
         return inner;
       }
       break;
-    case TokenKind::string:
     case TokenKind::placeholder:
     case TokenKind::bad: break;
   }

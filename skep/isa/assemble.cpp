@@ -151,7 +151,8 @@ class Assembler : public DirectiveHost {
       state_.define_numeric_label(name.value, here_);
       return true;
     }
-    if (name.kind != TokenKind::identifier || register_at({&name, 1}, 0, dialect_).number >= 0) {
+    bool word = name.kind == TokenKind::identifier && register_at({&name, 1}, 0, dialect_).number < 0;
+    if (!word && (name.kind != TokenKind::string || name.text.empty())) {
       state_.error(here_.line, name, fmt::format("'{}' cannot be a label", name.text));
       return false;
     }
@@ -159,7 +160,8 @@ class Assembler : public DirectiveHost {
   }
 
   bool is_assignment(std::span<const Token> tokens) const {
-    return tokens.size() >= 3 && tokens[0].kind == TokenKind::identifier && tokens[1].is('=') &&
+    return tokens.size() >= 3 && (tokens[0].kind == TokenKind::identifier || tokens[0].kind == TokenKind::string) &&
+           tokens[1].is('=') &&
            !tokens[2].is('=') && register_at(tokens, 0, dialect_).number < 0 &&
            !looks_like_register(tokens[0]);
   }
@@ -535,7 +537,7 @@ class Assembler : public DirectiveHost {
     for (std::size_t i = 0; i < all.symbols.size(); ++i) {
       const AsmSymbol& symbol = all.symbols[i];
       bool named = symbol.section != AsmSymbol::undefined && symbol.kind != SymbolKind::section &&
-                   (!is_temporary(symbol.name) || symbol.binding != Binding::local);
+                   (!is_temporary(symbol.name) || symbol.said_local || symbol.binding != Binding::local);
       if (!used[i] && !named) continue;
       renumbered[i] = static_cast<std::uint32_t>(kept.size());
       kept.push_back(symbol);

@@ -48,6 +48,7 @@ struct AsmSymbol {
   SymbolKind kind = SymbolKind::none;
   Binding binding = Binding::local;
   Visibility visibility = Visibility::normal;
+  bool said_local = false;  // by .local: kept even if the name is a temporary one
 };
 
 // The numbers of the BPF ELF ABI (Linux Documentation/bpf/llvm_reloc.rst).
@@ -58,6 +59,7 @@ enum class AsmRelocType : std::uint32_t {
   abs32 = 3,     // R_BPF_64_ABS32
   nodyld32 = 4,  // R_BPF_64_NODYLD32: the same, of what is loaded (.BTF.ext uses it)
   call32 = 10,   // R_BPF_64_32: call
+  jump16 = 256,  // R_BPF_GNU_64_16: binutils' own, of a jump
 };
 
 // The addend lies in the section's bytes, as in SHT_REL.
