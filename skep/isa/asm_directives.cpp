@@ -143,7 +143,8 @@ void align(const Call& call) {
   if (!fill.has_value()) return;
   std::uint64_t unit = static_cast<std::uint64_t>(bytes);
   AsmSection& section = call.host.section();
-  section.alignment = std::max(section.alignment, unit);
+  section.alignment = section.alignment_said ? std::max(section.alignment, unit) : unit;
+  section.alignment_said = true;
   std::size_t size = section.bytes.size();
   call.host.append((size + unit - 1) / unit * unit - size, static_cast<std::uint8_t>(*fill), call.tokens[0]);
 }

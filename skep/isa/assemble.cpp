@@ -180,7 +180,7 @@ class Assembler : public DirectiveHost {
       return;
     }
     target.executable = true;
-    target.alignment = std::max<std::uint64_t>(target.alignment, sizeof(Insn));
+    if (!target.alignment_said) target.alignment = sizeof(Insn);
     if (match.op == op("exit")) first_exit_.try_emplace(here_.section, here_.offset);
     target.lines.push_back({here_.offset, here_.line.number});
     pending_.push_back(

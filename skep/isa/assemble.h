@@ -77,6 +77,7 @@ struct AsmSection {
   std::uint32_t type = 0;                                 // sh_type of .section's @0x7fff0001; 0: as no_bits says
   std::uint64_t entry_size = 0;
   std::uint64_t alignment = 1;
+  bool alignment_said = false;  // by a directive; before, alignment is what sections of this name have
   Buffer bytes;
   std::vector<AsmRelocation> relocations;
   struct Line {

@@ -122,9 +122,8 @@ std::string print_dot(const Cfg& cfg, std::span<const Insn> insns, std::string_v
       fmt::format("digraph \"{}\" {{\n  node [shape=box, fontname=monospace];\n", escape(title));
   std::size_t block = 0;
   for (std::uint32_t function = 0; function < cfg.entries.size(); ++function) {
-    auto known = std::find_if(names.begin(), names.end(), [&](const FunctionName& of) {
-      return of.entry == cfg.entries[function];
-    });
+    auto known = std::find_if(names.begin(), names.end(),
+                              [&](const FunctionName& of) { return of.entry == cfg.entries[function]; });
     std::string name = known == names.end() ? "" : known->name;
     if (name.empty()) name = fmt::format("function at {}", cfg.entries[function]);
     out += fmt::format("  subgraph cluster_{} {{\n    label=\"{}\";\n", function, escape(name));

@@ -61,7 +61,7 @@ struct SlotText {
 
 // A digraph: a node per block with its instructions, a cluster per function. `texts` are sorted by slot.
 std::string print_dot(const Cfg& cfg, std::span<const Insn> insns, std::string_view title,
-                      std::span<const FunctionName> names = {},
-                      const PrintOptions& options = {.exact = true}, std::span<const SlotText> texts = {});
+                      std::span<const FunctionName> names = {}, const PrintOptions& options = {.exact = true},
+                      std::span<const SlotText> texts = {});
 
 }  // namespace skep::isa

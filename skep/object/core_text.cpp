@@ -55,9 +55,10 @@ Result<std::vector<std::uint32_t>> parse_access(std::string_view text) {
 }
 
 std::string_view modifier_word(btf::Kind kind) {
-  return kind == btf::Kind::const_ ? " const" : kind == btf::Kind::volatile_ ? " volatile"
-       : kind == btf::Kind::restrict_                                        ? " restrict"
-                                                                             : "";
+  return kind == btf::Kind::const_      ? " const"
+         : kind == btf::Kind::volatile_ ? " volatile"
+         : kind == btf::Kind::restrict_ ? " restrict"
+                                        : "";
 }
 
 std::string_view kind_word(const btf::Type& type) {
@@ -82,7 +83,8 @@ Result<std::string> print_root(const btf::Btf& btf, btf::TypeId id) {
 }
 
 // "member.array[3]", each number after the first a step.
-Result<std::string> print_path(const btf::Btf& btf, btf::TypeId id, const std::vector<std::uint32_t>& access) {
+Result<std::string> print_path(const btf::Btf& btf, btf::TypeId id,
+                               const std::vector<std::uint32_t>& access) {
   std::string out = access[0] != 0 ? fmt::format("[{}]", access[0]) : "";
   for (std::size_t i = 1; i < access.size(); ++i) {
     btf::TypeId resolved = TRY(btf.resolve(id));

@@ -118,8 +118,9 @@ class Listing {
   std::uint64_t skippable_zeros(std::uint64_t at, std::uint64_t end) const {
     if (bytes_[at] != 0) return 0;
     if (options_.relocations) {
-      auto next = std::lower_bound(code_.relocations.begin(), code_.relocations.end(), at,
-                                   [](const elf::Relocation& r, std::uint64_t offset) { return r.offset < offset; });
+      auto next =
+          std::lower_bound(code_.relocations.begin(), code_.relocations.end(), at,
+                           [](const elf::Relocation& r, std::uint64_t offset) { return r.offset < offset; });
       if (next != code_.relocations.end()) end = std::min(end, next->offset);
     }
     std::uint64_t last = at;
@@ -146,11 +147,12 @@ class Listing {
     out_ += '\n';
   }
 
-  // The line that begins with the instruction; not again if the instruction before began it, too. Line 0 is the
-  // compiler's own code.
+  // The line that begins with the instruction; not again if the instruction before began it, too. Line 0 is
+  // the compiler's own code.
   void source_line(std::uint64_t at) {
     const btf::LineInfo* line = nullptr;
-    for (; line_ < code_.lines.size() && code_.lines[line_].insn_off <= at; ++line_) line = &code_.lines[line_];
+    for (; line_ < code_.lines.size() && code_.lines[line_].insn_off <= at; ++line_)
+      line = &code_.lines[line_];
     const btf::LineInfo* before = std::exchange(shown_, line);
     if (line == nullptr || line->line() == 0) return;
     if (before && before->line() == line->line() && before->file_name_off == line->file_name_off) return;
@@ -160,7 +162,8 @@ class Listing {
   }
 
   void records(std::uint64_t first, std::uint64_t end) {
-    for (; relocation_ < code_.relocations.size() && code_.relocations[relocation_].offset < end; ++relocation_) {
+    for (; relocation_ < code_.relocations.size() && code_.relocations[relocation_].offset < end;
+         ++relocation_) {
       const elf::Relocation& relocation = code_.relocations[relocation_];
       if (relocation.offset < first) continue;
       record(relocation.offset, elf::relocation_type_name(relocation.type), "\t");
@@ -207,9 +210,10 @@ class Listing {
 Result<std::string> disassemble(const elf::File& file, const DisassembleOptions& options) {
   CodeView view = TRY(view_code(file, options));
   bool little = file.order() == std::endian::little;
-  std::string out = options.dialect == isa::Dialect::gnu
-                        ? fmt::format("\n{}:     file format elf64-{}\n\n", options.name, little ? "bpfle" : "bpfbe")
-                        : fmt::format("\n{}:\tfile format elf64-bpf\n", options.name);
+  std::string out =
+      options.dialect == isa::Dialect::gnu
+          ? fmt::format("\n{}:     file format elf64-{}\n\n", options.name, little ? "bpfle" : "bpfbe")
+          : fmt::format("\n{}:\tfile format elf64-bpf\n", options.name);
   std::size_t bytes = 0;
   for (const CodeSection& code : view.sections) bytes += code.section->bytes.size();
   out.reserve(out.size() + bytes * 8);

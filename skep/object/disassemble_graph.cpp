@@ -7,8 +7,8 @@
 namespace skep::object {
 namespace {
 
-// The instructions of [first, end) bytes of a section, which other parts of the object complete: what a relocation names
-// is shown by name, and calls that leave are calls of somebody else's function.
+// The instructions of [first, end) bytes of a section, which other parts of the object complete: what a
+// relocation names is shown by name, and calls that leave are calls of somebody else's function.
 class Graph {
  public:
   Graph(const CodeView& view, const CodeSection& code, std::uint64_t first, std::uint64_t end)
@@ -36,9 +36,9 @@ class Graph {
 
   void complete(const isa::Decoded& insn, isa::Slot at) {
     std::uint64_t offset = first_ + at * sizeof(isa::Insn);
-    auto relocation = std::lower_bound(
-        code_.relocations.begin(), code_.relocations.end(), offset,
-        [](const elf::Relocation& r, std::uint64_t place) { return r.offset < place; });
+    auto relocation =
+        std::lower_bound(code_.relocations.begin(), code_.relocations.end(), offset,
+                         [](const elf::Relocation& r, std::uint64_t place) { return r.offset < place; });
     bool relocated = relocation != code_.relocations.end() && relocation->offset == offset;
     bool is_call = insn.row().operation == isa::Operation::call_local;
     if (!relocated && !is_call) return;

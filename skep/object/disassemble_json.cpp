@@ -99,17 +99,19 @@ class Document {
       break;
     }
     while (line_ < code.lines.size() && code.lines[line_].insn_off < end) ++line_;
-    list(code.relocations, relocation_, first, end, "relocations",
-         [](const elf::Relocation& r) { return r.offset; },
-         [&](const elf::Relocation& relocation) {
-           json_.object();
-           json_.member("type", elf::relocation_type_name(relocation.type));
-           json_.member("symbol", target_name(*view_.file, relocation));
-           json_.end();
-         });
-    list(std::span(code.core), core_, first, end, "core",
-         [](const btf::CoreRelocation& r) { return std::uint64_t{r.insn_off}; },
-         [&](const btf::CoreRelocation& relocation) { json_.string(print_core(*view_.btf, relocation)); });
+    list(
+        code.relocations, relocation_, first, end, "relocations",
+        [](const elf::Relocation& r) { return r.offset; },
+        [&](const elf::Relocation& relocation) {
+          json_.object();
+          json_.member("type", elf::relocation_type_name(relocation.type));
+          json_.member("symbol", target_name(*view_.file, relocation));
+          json_.end();
+        });
+    list(
+        std::span(code.core), core_, first, end, "core",
+        [](const btf::CoreRelocation& r) { return std::uint64_t{r.insn_off}; },
+        [&](const btf::CoreRelocation& relocation) { json_.string(print_core(*view_.btf, relocation)); });
   }
 
   // The records of [first, end) as an array, if there are any.

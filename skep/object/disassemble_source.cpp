@@ -1,5 +1,6 @@
-// An object as source. Instructions in the exact syntax, with labels where jumps arrive and names where a relocation can
-// be said by name; whatever a relocation holds beyond that is said by .reloc, so that nothing is lost.
+// An object as source. Instructions in the exact syntax, with labels where jumps arrive and names where a
+// relocation can be said by name; whatever a relocation holds beyond that is said by .reloc, so that nothing
+// is lost.
 #include <algorithm>
 #include <set>
 #include <unordered_map>
@@ -33,7 +34,9 @@ bool is_table(const elf::Section& section) {
   }
 }
 
-constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$'; }
+constexpr bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$';
+}
 
 // Could a line that begins with it be taken for something else?
 bool needs_quotes(std::string_view name, isa::Dialect dialect) {
@@ -103,8 +106,8 @@ class Source {
       if (!sections.insert(section.name).second || section.name.empty())
         return fail(EOPNOTSUPP, "section {} '{}': source cannot tell it from another one of that name",
                     section.index, section.name);
-      constexpr std::uint64_t known = elf::shf::alloc | elf::shf::write | elf::shf::execinstr | elf::shf::merge |
-                                      elf::shf::strings | shf_exclude;
+      constexpr std::uint64_t known = elf::shf::alloc | elf::shf::write | elf::shf::execinstr |
+                                      elf::shf::merge | elf::shf::strings | shf_exclude;
       if ((section.flags & ~known) != 0)
         return fail(EOPNOTSUPP, "section {} '{}': source cannot say its flags {:#x}", section.index,
                     section.name, section.flags & ~known);
@@ -112,16 +115,17 @@ class Source {
     for (const elf::Symbol& symbol : file_.symbols()) {
       if (symbol.name.empty() || symbol.type == elf::stt::file) continue;
       if (!symbols.insert(symbol.name).second)
-        return fail(EOPNOTSUPP, "symbol '{}': source cannot tell it from another one of that name", symbol.name);
+        return fail(EOPNOTSUPP, "symbol '{}': source cannot tell it from another one of that name",
+                    symbol.name);
       if (symbol.name.find_first_of("\"\\\n") != std::string_view::npos)
         return fail(EOPNOTSUPP, "symbol '{}': source cannot say this name", symbol.name);
     }
     for (const elf::Section& section : file_.sections())
       for (const elf::Relocation& relocation : file_.relocations(section.index)) {
         const elf::Symbol& symbol = file_.symbol(relocation.symbol);
-        bool named = !symbol.name.empty() || (symbol.type == elf::stt::section &&
-                                              symbol.place == elf::Place::section &&
-                                              !is_table(file_.section(symbol.section)));
+        bool named = !symbol.name.empty() ||
+                     (symbol.type == elf::stt::section && symbol.place == elf::Place::section &&
+                      !is_table(file_.section(symbol.section)));
         if (!named || !elf::relocation_type_name(relocation.type).starts_with("R_BPF_"))
           return fail(EOPNOTSUPP, "section {} '{}': source cannot say the {} at {:#x} against symbol {}",
                       section.index, section.name, elf::relocation_type_name(relocation.type),
@@ -166,13 +170,12 @@ class Source {
     std::string letters;
     for (const Flag& flag : flags)
       if ((section.flags & flag.bit) != 0) letters += flag.letter;
-    std::string type = section.nobits()                         ? "@nobits"
+    std::string type = section.nobits()                     ? "@nobits"
                        : section.type == elf::sht::progbits ? "@progbits"
-                                                                : fmt::format("{:#x}", section.type);
+                                                            : fmt::format("{:#x}", section.type);
     std::string entry = (section.flags & elf::shf::merge) != 0 ? fmt::format(",{}", section.entry_size) : "";
     line("\n\t.section\t{},\"{}\",{}{}", quoted(section.name), letters, type, entry);
-    if (section.align > 1 && section.align <= 65536 && std::has_single_bit(section.align))
-      line("\t.balign\t{}", section.align);
+    line("\t.balign\t{}", section.align <= 65536 && std::has_single_bit(section.align) ? section.align : 1);
     line("{}:", start_of(section.index));
 
     labels_.clear();
@@ -196,7 +199,8 @@ class Source {
     labels_until(section.size);
     // Symbols that lie outside their section.
     for (; label_ < labels_.size(); ++label_) {
-      line("{} = {} + {:#x}", name_of(labels_[label_]->name), start_of(section.index), labels_[label_]->value);
+      line("{} = {} + {:#x}", name_of(labels_[label_]->name), start_of(section.index),
+           labels_[label_]->value);
       describe(*labels_[label_], true);
     }
     return {};
@@ -247,7 +251,8 @@ class Source {
     const elf::Relocation& relocation = relocations_[relocation_];
     bool alone = relocation_ + 1 == relocations_.size() || relocations_[relocation_ + 1].offset >= at + 8;
     if (stop - at < 8 || relocation.type != elf::r_bpf::r64_abs64 || !alone) return false;
-    std::optional<std::string> target = expression(relocation, base::load<std::int64_t>(&bytes[at], file_.order()));
+    std::optional<std::string> target =
+        expression(relocation, base::load<std::int64_t>(&bytes[at], file_.order()));
     if (!target) return false;
     line("\t.quad\t{}", *target);
     ++relocation_;
@@ -283,8 +288,8 @@ class Source {
          elf::relocation_type_name(relocation.type), target);
   }
 
-  // "name + 8" if the assembler makes the same relocation of it: it refers to local symbols by their section, and in
-  // sections that may be merged by name.
+  // "name + 8" if the assembler makes the same relocation of it: it refers to local symbols by their section,
+  // and in sections that may be merged by name.
   std::optional<std::string> expression(const elf::Relocation& relocation, std::int64_t addend) const {
     const elf::Symbol& symbol = file_.symbol(relocation.symbol);
     std::string target;
@@ -332,7 +337,8 @@ class Source {
   static std::optional<isa::Decoded> instruction(const Cursor& cursor, std::uint64_t at, std::uint64_t stop) {
     if (at % sizeof(isa::Insn) != 0) return std::nullopt;
     std::optional<isa::Decoded> insn = cursor.at(at);
-    if (!insn || insn->dst > 10 || insn->src > 10 || stop - at < insn->slots * sizeof(isa::Insn)) return std::nullopt;
+    if (!insn || insn->dst > 10 || insn->src > 10 || stop - at < insn->slots * sizeof(isa::Insn))
+      return std::nullopt;
     return insn;
   }
 
@@ -343,8 +349,9 @@ class Source {
     std::size_t label = 0;
     for (std::uint64_t at = 0; at < section.bytes.size();) {
       while (label < labels_.size() && labels_[label]->value <= at) ++label;
-      std::uint64_t stop = label < labels_.size() ? std::min<std::uint64_t>(labels_[label]->value, section.bytes.size())
-                                                  : section.bytes.size();
+      std::uint64_t stop = label < labels_.size()
+                               ? std::min<std::uint64_t>(labels_[label]->value, section.bytes.size())
+                               : section.bytes.size();
       std::optional<isa::Decoded> insn = instruction(cursor, at, stop);
       if (!insn) {
         at = std::min(stop, at - at % sizeof(isa::Insn) + sizeof(isa::Insn));
@@ -403,7 +410,8 @@ class Source {
       // A call inside the section is not relocated by the assembler.
       const elf::Symbol& symbol = file_.symbol(relocation.symbol);
       bool inside = symbol.place == elf::Place::section && symbol.section == section.index;
-      std::optional<std::string> target = expression(relocation, (insn.imm + 1) * std::int64_t{sizeof(isa::Insn)});
+      std::optional<std::string> target =
+          expression(relocation, (insn.imm + 1) * std::int64_t{sizeof(isa::Insn)});
       if (!target || (inside && symbol.binding != elf::stb::weak)) return false;
       line("call {}", *target);
     } else {

@@ -6,8 +6,8 @@
 namespace skep::object {
 namespace {
 
-// Of several symbols in one place a listing shows one. llvm-objdump: the greatest by name. objdump: functions before
-// objects before others, and of those global ones, then the least by name.
+// Of several symbols in one place a listing shows one. llvm-objdump: the greatest by name. objdump: functions
+// before objects before others, and of those global ones, then the least by name.
 int gnu_rank(const elf::Symbol& symbol) {
   int kind = symbol.type == elf::stt::func ? 0 : symbol.type == elf::stt::object ? 2 : 4;
   return kind + (symbol.binding == elf::stb::local ? 1 : 0);
@@ -47,7 +47,8 @@ template <class T>
 std::vector<T> records_of(const std::vector<btf::ExtSection<T>>& sections, std::string_view name) {
   std::vector<T> records;
   for (const btf::ExtSection<T>& section : sections)
-    if (section.section == name) records.insert(records.end(), section.records.begin(), section.records.end());
+    if (section.section == name)
+      records.insert(records.end(), section.records.begin(), section.records.end());
   std::stable_sort(records.begin(), records.end(),
                    [](const T& a, const T& b) { return a.insn_off < b.insn_off; });
   return records;
@@ -101,9 +102,8 @@ Result<CodeView> view_code(const elf::File& file, const DisassembleOptions& opti
     if (total > file.bytes().size())
       return fail(EINVAL, "section {} '{}': overlaps other sections", section.index, section.name);
     CodeSection code{.section = &section, .relocations = file.relocations(section.index)};
-    auto [first, last] = std::equal_range(
-        symbols.begin(), symbols.end(), section.index,
-        [](const auto& a, const auto& b) {
+    auto [first, last] =
+        std::equal_range(symbols.begin(), symbols.end(), section.index, [](const auto& a, const auto& b) {
           auto of = [](const auto& x) {
             if constexpr (std::is_integral_v<std::decay_t<decltype(x)>>)
               return x;
@@ -132,9 +132,8 @@ std::vector<Region> regions(const CodeSection& code, const DisassembleOptions& o
   for (std::size_t i = 0; i < code.labels.size() && code.labels[i].offset < size; ++i) {
     const Label& label = code.labels[i];
     std::uint64_t end = i + 1 < code.labels.size() ? std::min(code.labels[i + 1].offset, size) : size;
-    bool wanted = options.functions.empty() ||
-                  std::find(options.functions.begin(), options.functions.end(), label.name) !=
-                      options.functions.end();
+    bool wanted = options.functions.empty() || std::find(options.functions.begin(), options.functions.end(),
+                                                         label.name) != options.functions.end();
     if (wanted) out.push_back({&label, label.offset, end});
   }
   return out;
@@ -151,7 +150,8 @@ std::optional<isa::Decoded> Cursor::at(std::uint64_t offset) const {
   for (std::size_t i = 0; i < slots; ++i) {
     const std::uint8_t* from = bytes_.data() + offset + i * sizeof(isa::Insn);
     pair[i].opcode = from[0];
-    pair[i].regs = order_ == std::endian::little ? from[1] : static_cast<std::uint8_t>(from[1] << 4 | from[1] >> 4);
+    pair[i].regs =
+        order_ == std::endian::little ? from[1] : static_cast<std::uint8_t>(from[1] << 4 | from[1] >> 4);
     pair[i].off = base::load<std::int16_t>(from + 2, order_);
     pair[i].imm = base::load<std::int32_t>(from + 4, order_);
   }

@@ -1,4 +1,5 @@
-// What the ways of disassembling share: an object's sections seen as code, with labels, lines and records in order.
+// What the ways of disassembling share: an object's sections seen as code, with labels, lines and records in
+// order.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +30,9 @@ struct CodeSection {
   const elf::Section* section = nullptr;
   std::vector<Label> labels;  // by offset, one for each place; [0] is at 0
   std::span<const elf::Relocation> relocations;
-  std::vector<elf::Relocation> sorted;  // what `relocations` views if the file's order is another
-  std::vector<btf::LineInfo> lines;              // by offset
-  std::vector<btf::CoreRelocation> core;         // likewise
+  std::vector<elf::Relocation> sorted;    // what `relocations` views if the file's order is another
+  std::vector<btf::LineInfo> lines;       // by offset
+  std::vector<btf::CoreRelocation> core;  // likewise
 };
 
 // An object, with BTF if the options ask for what is in it.
