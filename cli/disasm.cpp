@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <string>
 
 #include "cli/compile.h"
@@ -36,6 +37,8 @@ Result<std::string> disassemble(const Arguments& arguments) {
   options.relocations = arguments.has("relocations");
   options.sections = arguments.all("section");
   options.functions = arguments.all("function");
+  std::string warning;
+  options.warning = &warning;
   Buffer bytes = TRY(read_object(path));
   auto file = elf::File::parse(bytes);
   if (!file) return Failure(std::move(file).error().in(path));
@@ -43,6 +46,7 @@ Result<std::string> disassemble(const Arguments& arguments) {
     if (!view.option.empty() && !arguments.has(view.option)) continue;
     auto text = view.print(*file, options);
     if (!text) return Failure(std::move(text).error().in(path));
+    if (!warning.empty()) say(stderr, "skep: warning: {}: {}\n", path, printable(warning));
     return text;
   }
   return std::string();
@@ -57,6 +61,11 @@ int run_disasm(const Arguments& arguments) {
   }
   auto text = disassemble(arguments);
   if (!text) return report(text.error());
+  // Names come from the file.
+  bool hostile = std::any_of(text->begin(), text->end(), [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+  });
+  if (hostile) *text = printable(*text);
   std::fwrite(text->data(), 1, text->size(), stdout);  // main looks at what went wrong
   return Exit::ok;
 }

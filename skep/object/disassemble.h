@@ -19,6 +19,8 @@ struct DisassembleOptions {
   bool source = false;                 // source lines above, from .BTF.ext
   bool relocations = false;            // relocations and CO-RE records below
   std::vector<std::string> sections;   // only these; empty: all that are executable and not empty
+  // Set if .BTF or .BTF.ext is damaged, so that source lines and CO-RE records are missing; null: that is an error.
+  std::string* warning = nullptr;
   std::vector<std::string> functions;  // only what these symbols cover; empty: all
 };
 

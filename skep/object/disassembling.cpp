@@ -122,7 +122,10 @@ Result<CodeView> view_code(const elf::File& file, const DisassembleOptions& opti
     view.sections.push_back(std::move(code));
   }
   TRY(check_names(view, file, options));
-  if (options.source || options.relocations) TRY(add_records(view, file));
+  if (!options.source && !options.relocations) return view;
+  auto added = add_records(view, file);
+  if (!added && !options.warning) return Failure(std::move(added).error());
+  if (!added) *options.warning = added.error().message;
   return view;
 }
 
