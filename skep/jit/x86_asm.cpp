@@ -11,7 +11,7 @@ namespace {
 namespace aj = asmjit::x86;
 using asmjit::Imm;
 using asmjit::Label;
-using Inst = aj::Inst;
+namespace Inst = asmjit::x86::Inst;
 
 aj::Gp gp(unsigned bits, Reg reg) {
   const auto id = static_cast<std::uint32_t>(reg);
@@ -25,13 +25,10 @@ aj::Gp gp(unsigned bits, Reg reg) {
 
 aj::Mem memory(const Mem& m, unsigned bits = 0) {
   const std::uint32_t size = bits / 8;
-  if (m.index == Reg::none) return aj::Mem(gp(64, m.base), m.disp, asmjit::OperandSignature::fromSize(size));
+  if (m.index == Reg::none) return aj::Mem(gp(64, m.base), m.disp, size);
   if (m.base == Reg::none)
-    return aj::Mem(
-        std::uint64_t{static_cast<std::uint32_t>(m.disp)}, gp(64, m.index), m.shift,
-        asmjit::OperandSignature::fromSize(size) |
-            asmjit::OperandSignature::fromValue<aj::Mem::kSignatureMemAddrTypeMask>(aj::Mem::AddrType::kAbs));
-  return aj::Mem(gp(64, m.base), gp(64, m.index), m.shift, m.disp, asmjit::OperandSignature::fromSize(size));
+    return aj::Mem(static_cast<std::uint64_t>(std::int64_t{m.disp}), gp(64, m.index), m.shift, size);
+  return aj::Mem(gp(64, m.base), gp(64, m.index), m.shift, m.disp, size);
 }
 
 constexpr asmjit::InstId alu_ids[] = {Inst::kIdAdd, Inst::kIdOr,  Inst::kIdAnd, Inst::kIdSub,
