@@ -22,11 +22,12 @@ inline constexpr std::size_t engine_count = 4;
 inline constexpr std::array<const char*, engine_count> engine_names = {"checked", "unchecked", "kernel",
                                                                        "gcc"};
 
-// One engine with one program. run() runs it `count` times and leaves the last result in *r0.
+// One engine with one program.
 class Engine {
  public:
   virtual ~Engine() = default;
-  virtual Result<void> run(std::uint32_t count, std::uint32_t* r0) = 0;
+  // Runs it `count` times; *r0 is the last result. Returns the time of one run in ns.
+  virtual Result<double> run(std::uint32_t count, std::uint32_t* r0) = 0;
 };
 
 // What the program itself is like.

@@ -1,8 +1,6 @@
 // Slices, rounds, medians.
 #include "bench/jit/measure.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,17 +8,9 @@
 namespace skep::bench {
 namespace {
 
-double cpu_ns() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
 Result<double> time_runs(Engine& engine, std::uint32_t count) {
   std::uint32_t r0;
-  double start = cpu_ns();
-  TRY(engine.run(count, &r0));
-  return (cpu_ns() - start) / count;
+  return engine.run(count, &r0);
 }
 
 // How many runs fill a slice.
@@ -28,6 +18,7 @@ Result<std::uint32_t> calibrate(Engine& engine, double slice_ns) {
   std::uint32_t count = 1;
   for (;;) {
     double each = TRY(time_runs(engine, count));
+    each = std::max(each, 0.5);
     if (each * count >= slice_ns / 4) {
       double wanted = std::max(1.0, slice_ns / each);
       return static_cast<std::uint32_t>(std::min(wanted, 1e6));
