@@ -159,6 +159,9 @@ static __always_inline u32 fold(u64 x)
 		zero;          \
 	})
 
+/* Hides what the compiler knows of a number, so that it keeps the mask that the verifier wants to see. */
+#define HIDE(x) asm volatile("" : "+r"(x))
+
 #define INPUT(ctx)                        \
 	const u8 *packet = packet_of(ctx); \
 	if (!packet)                      \

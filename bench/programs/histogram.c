@@ -9,7 +9,7 @@ PROGRAM(histogram)
 	u32 sum = 0;
 
 	for (int i = 0; i < 256; i++)
-		counts[i] = 0;
+		counts[i] = i;
 	for (int i = 0; i < 1400; i++)
 		counts[in[i]]++;
 	for (int i = 0; i < 256; i++)
