@@ -36,7 +36,9 @@ class Interpreter final : public Engine {
   Interpreter(runtime::Cpu& cpu, const Bench::Subject& subject, bool checked)
       : cpu_(cpu), subject_(subject), checked_(checked) {}
   Result<double> run(std::uint32_t count, std::uint32_t* r0) override {
+    // Tail calls lead to the others.
     for (const auto& program : subject_.programs) program->image.trusted = !checked_;
+    cpu_.ctx.regions = checked_ ? &cpu_.regions : nullptr;
     std::uint64_t result = 0;
     double start = cpu_ns();
     for (std::uint32_t i = 0; i < count; i++) {
@@ -52,6 +54,28 @@ class Interpreter final : public Engine {
   runtime::Cpu& cpu_;
   const Bench::Subject& subject_;
   bool checked_;
+};
+
+class Compiled final : public Engine {
+ public:
+  Compiled(runtime::Cpu& cpu, const Bench::Subject& subject) : cpu_(cpu), subject_(subject) {}
+  Result<double> run(std::uint32_t count, std::uint32_t* r0) override {
+    cpu_.ctx.regions = nullptr;
+    std::uint64_t result = 0;
+    double start = cpu_ns();
+    for (std::uint32_t i = 0; i < count; i++) {
+      begin(cpu_.ctx);
+      if (!machine_.run(subject_.codes[0], cpu_.ctx, &result)) [[unlikely]]
+        return fail(EFAULT, "{}: {}", subject_.name, machine_.fault().message());
+    }
+    *r0 = static_cast<std::uint32_t>(result);
+    return (cpu_ns() - start) / count;
+  }
+
+ private:
+  runtime::Cpu& cpu_;
+  const Bench::Subject& subject_;
+  jit::Machine machine_;
 };
 
 // The kernel's own clock: a call with repeat > 1 costs a millisecond by itself (the XDP dispatcher is patched
@@ -148,7 +172,6 @@ Result<std::unique_ptr<Bench>> Bench::create(bool with_kernel) {
   cpu.xdp.ingress_ifindex = 1;
   cpu.ctx.context = &cpu.xdp;
   cpu.ctx.context_size = sizeof cpu.xdp;
-  cpu.ctx.regions = &cpu.regions;
   cpu.ctx.inputs = bench->runtime_->state().inputs.load();
 
   if (!with_kernel) {
@@ -204,6 +227,15 @@ Result<std::unique_ptr<Bench::Subject>> Bench::open(const std::string& name) {
   at(EngineId::checked) = std::make_unique<Interpreter>(cpu(), *subject, true);
   at(EngineId::unchecked) = std::make_unique<Interpreter>(cpu(), *subject, false);
 
+  for (const auto& program : subject->programs) {
+    program->image.trusted = true;
+    jit::Code code = TRY(jit::compile(program->image));
+    program->image.native = code.handle();
+    subject->traits.code_bytes += code.bytes().size();
+    subject->codes.push_back(std::move(code));
+  }
+  at(EngineId::jit) = std::make_unique<Compiled>(cpu(), *subject);
+
   // Maps of its own: state that one engine leaves must not help the next.
   if (NativeFn native = find_native(name)) {
     object::Object own = TRY(load_filled(*sys_, spec));
@@ -219,7 +251,7 @@ Result<std::unique_ptr<Bench::Subject>> Bench::open(const std::string& name) {
     at(EngineId::kernel) = std::make_unique<KernelJit>(*kernel_, fd, packet_);
     for (const object::Program& program : subject->objects.back().programs()) {
       uapi::ProgInfo info = TRY(uapi::prog_info(*kernel_, program.fd()));
-      subject->traits.jited_size += info.jited_prog_len;
+      subject->traits.kernel_code_bytes += info.jited_prog_len;
     }
   }
 

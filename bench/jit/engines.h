@@ -9,6 +9,7 @@
 
 #include "bench/jit/input.h"
 #include "skep/base/result.h"
+#include "skep/jit/jit.h"
 #include "skep/object/load.h"
 #include "skep/runtime/cpu.h"
 #include "skep/runtime/runtime.h"
@@ -17,10 +18,10 @@
 
 namespace skep::bench {
 
-enum class EngineId : std::uint8_t { checked, unchecked, kernel, native };
-inline constexpr std::size_t engine_count = 4;
-inline constexpr std::array<const char*, engine_count> engine_names = {"checked", "unchecked", "kernel",
-                                                                       "gcc"};
+enum class EngineId : std::uint8_t { checked, unchecked, jit, kernel, native };
+inline constexpr std::size_t engine_count = 5;
+inline constexpr std::array<const char*, engine_count> engine_names = {"checked", "unchecked", "jit",
+                                                                       "kernel", "gcc"};
 
 // One engine with one program.
 class Engine {
@@ -33,10 +34,11 @@ class Engine {
 // What the program itself is like.
 struct Traits {
   bool calls_helpers = false;
-  bool calls = false;            // helpers, callbacks, subprograms
-  std::uint32_t insns = 0;       // as loaded
-  std::uint64_t executed = 0;    // by one run
-  std::uint32_t jited_size = 0;  // of the kernel; 0: unknown
+  bool calls = false;                   // helpers, callbacks, subprograms
+  std::uint32_t insns = 0;              // as loaded
+  std::uint64_t executed = 0;           // by one run
+  std::size_t code_bytes = 0;           // of our JIT
+  std::uint32_t kernel_code_bytes = 0;  // 0: unknown
 };
 
 // The machinery that all programs share. The packet and the CPU of the runtime are taken once.
@@ -51,6 +53,7 @@ class Bench {
     // Owners; the engines look into them.
     std::vector<object::Object> objects;
     std::vector<std::shared_ptr<runtime::ProgObject>> programs;
+    std::vector<jit::Code> codes;  // of the programs
   };
   // Compiles the program of this name, loads it everywhere. Errors name program and engine; ENOENT: no clang.
   Result<std::unique_ptr<Subject>> open(const std::string& name);
@@ -58,6 +61,9 @@ class Bench {
   void enter(const Subject& subject);
 
   runtime::Cpu& cpu() { return **lease_; }
+  runtime::Runtime& runtime() { return *runtime_; }
+  uapi::Sys& sys() { return *sys_; }
+  uapi::Sys* kernel() { return kernel_.get(); }  // null: absent
   const Buffer& packet() const { return packet_; }
   const std::string& kernel_absent() const { return kernel_absent_; }  // why; empty: it is there
 

@@ -1,5 +1,5 @@
-// bench_jit: the programs of bench/programs, each on the interpreter (checked and unchecked), in the Linux
-// kernel and as gcc compiles it, timed side by side in one run.
+// bench_jit: the programs of bench/programs, each on the interpreter (checked and unchecked), on our JIT, in
+// the Linux kernel and as gcc compiles it, timed side by side in one run.
 //
 // Exits with 1 when two engines disagree or, with --require, when a target is missed; 77 without clang.
 #include <dirent.h>
@@ -139,7 +139,9 @@ Result<Report> run(const Arguments& arguments) {
     report.rows.push_back({name, subject->traits, std::move(times)});
   }
   std::ranges::stable_sort(report.rows, {}, [](const Row& row) { return row.traits.calls; });
-  report.targets = judge(report.rows);
+  report.insns_per_second = TRY(compile_speed(arguments.effort));
+  if (arguments.programs.empty()) report.sizes = TRY(code_sizes(*bench));
+  report.targets = judge(report.rows, report.insns_per_second);
   return report;
 }
 

@@ -44,11 +44,26 @@ double of_row(const std::vector<Row>& rows, std::string_view name, EngineId engi
 
 }  // namespace
 
-std::vector<Target> judge(const std::vector<Row>& rows) {
+std::vector<Target> judge(const std::vector<Row>& rows, double insns_per_second) {
+  auto all = [](const Traits&) { return true; };
   auto helper_free = [](const Traits& t) { return !t.calls_helpers; };
+  auto arithmetic = [](const Traits& t) { return !t.calls; };
+  auto calls = [](const Traits& t) { return t.calls; };
+  auto mean = [&](EngineId engine, EngineId to, auto wanted) {
+    return geometric_mean(ratios(rows, engine, to, wanted));
+  };
+  std::vector<double> to_kernel = ratios(rows, EngineId::jit, EngineId::kernel, all);
   return {
-      {"checked interpreter / gcc, helper-free programs, geometric mean",
-       geometric_mean(ratios(rows, EngineId::checked, EngineId::native, helper_free)), 20, false},
+      {"jit / kernel, arithmetic, geometric mean", mean(EngineId::jit, EngineId::kernel, arithmetic), 1.0,
+       false},
+      {"jit / kernel, calls, helpers, callbacks, maps, geometric mean",
+       mean(EngineId::jit, EngineId::kernel, calls), 0.5, false},
+      {"jit / kernel, the worst", to_kernel.empty() ? nan : *std::ranges::max_element(to_kernel), 1.1, false},
+      {"jit / gcc, helper-free, geometric mean", mean(EngineId::jit, EngineId::native, helper_free), 1.25,
+       false},
+      {"jit, 10^6 insns/s compiled", insns_per_second / 1e6, 5, true},
+      {"checked interpreter / gcc, helper-free, geometric mean",
+       mean(EngineId::checked, EngineId::native, helper_free), 20, false},
       {"checked interpreter, 10^9 insns/s, xorshift", of_row(rows, "xorshift", EngineId::checked), 0.2, true},
       {"unchecked interpreter, 10^9 insns/s, xorshift", of_row(rows, "xorshift", EngineId::unchecked), 0.35,
        true},
@@ -60,22 +75,28 @@ std::string print_text(const Report& report) {
   for (const auto& [what, value] : report.machine) out += fmt::format("{:<24} {}\n", what, value);
   out += fmt::format("{:<24} {} ns, subtracted from the kernel's column\n\n", "kernel, no work",
                      number(report.nothing_ns, 1));
-  out +=
-      fmt::format("{:<17}{:<11}{:>8}{:>11}{:>11}{:>9}{:>9}{:>8}{:>8}{:>8}{:>8}\n", "ns per run", "", "insns",
-                  "checked", "unchecked", "kernel", "gcc", "chk/gcc", "unc/gcc", "chk G/s", "unc G/s");
+  constexpr const char* head = "{:<17}{:<11}{:>8}{:>10}{:>10}{:>9}{:>9}{:>9}{:>10}{:>9}{:>9}{:>9}{:>9}\n";
+  out += fmt::format(head, "ns per run", "", "insns", "checked", "unchecked", "jit", "kernel", "gcc",
+                     "jit/kern", "jit/gcc", "chk/gcc", "chk G/s", "unc G/s");
   for (const Row& row : report.rows) {
     const Times& t = row.times;
-    out += fmt::format("{:<17}{:<11}{:>8}{:>11}{:>11}{:>9}{:>9}{:>8}{:>8}{:>8}{:>8}\n", row.name,
-                       kind(row.traits), row.traits.executed, number(t.of(EngineId::checked), 0),
-                       number(t.of(EngineId::unchecked), 0), number(t.of(EngineId::kernel), 0),
-                       number(t.of(EngineId::native), 0),
+    out += fmt::format(head, row.name, kind(row.traits), row.traits.executed,
+                       number(t.of(EngineId::checked), 0), number(t.of(EngineId::unchecked), 0),
+                       number(t.of(EngineId::jit), 0), number(t.of(EngineId::kernel), 0),
+                       number(t.of(EngineId::native), 0), number(t.ratio(EngineId::jit, EngineId::kernel), 2),
+                       number(t.ratio(EngineId::jit, EngineId::native), 2),
                        number(t.ratio(EngineId::checked, EngineId::native), 1),
-                       number(t.ratio(EngineId::unchecked, EngineId::native), 1),
                        number(speed(row, EngineId::checked), 2), number(speed(row, EngineId::unchecked), 2));
   }
+  out +=
+      fmt::format("\n{:<40}{:>8}{:>14}{:>14}\n", "bytes of code per instruction", "slots", "jit", "kernel");
+  for (const CodeSize& size : report.sizes)
+    out += fmt::format("{:<40}{:>8}{:>14}{:>14}\n", size.program, size.slots,
+                       number(static_cast<double>(size.jit) / size.slots, 2),
+                       number(size.kernel ? static_cast<double>(size.kernel) / size.slots : nan, 2));
   out += "\n";
   for (const Target& target : report.targets)
-    out += fmt::format("{:<6} {:<66}{:>8}  ({} {})\n", target.met() ? "ok" : "MISSED", target.what,
+    out += fmt::format("{:<6} {:<64}{:>8}  ({} {})\n", target.met() ? "ok" : "MISSED", target.what,
                        number(target.value, 3), target.at_least ? "at least" : "at most", target.limit);
   return out;
 }
@@ -97,7 +118,8 @@ std::string print_json(const Report& report) {
     json.member("helper_free", !row.traits.calls_helpers);
     json.member("insns", row.traits.insns);
     json.member("executed", row.traits.executed);
-    json.member("kernel_code_bytes", row.traits.jited_size);
+    json.member("code_bytes", static_cast<std::uint64_t>(row.traits.code_bytes));
+    json.member("kernel_code_bytes", row.traits.kernel_code_bytes);
     json.key("ns");
     json.object();
     for (std::size_t i = 0; i < engine_count; i++) json.member(engine_names[i], row.times.ns[i]);
@@ -109,6 +131,17 @@ std::string print_json(const Report& report) {
       json.member(engine_names[i], rounds.empty() ? nan : *std::ranges::min_element(rounds));
     }
     json.end();
+    json.end();
+  }
+  json.end();
+  json.key("code_sizes");
+  json.array();
+  for (const CodeSize& size : report.sizes) {
+    json.object();
+    json.member("program", size.program);
+    json.member("slots", size.slots);
+    json.member("jit_bytes", static_cast<std::uint64_t>(size.jit));
+    json.member("kernel_bytes", size.kernel);
     json.end();
   }
   json.end();

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/jit/compile.h"
 #include "bench/jit/measure.h"
 
 namespace skep::bench {
@@ -22,13 +23,16 @@ struct Target {
   bool met() const { return at_least ? value >= limit : value <= limit; }
 };
 
-std::vector<Target> judge(const std::vector<Row>& rows);
+// `insns_per_second`: the JIT's speed.
+std::vector<Target> judge(const std::vector<Row>& rows, double insns_per_second);
 
 struct Report {
   std::vector<Row> rows;
   std::vector<Target> targets;
   std::vector<std::pair<std::string, std::string>> machine;  // what the figures depend on
-  double nothing_ns = 0;                                     // the kernel's run of a program without work
+  std::vector<CodeSize> sizes;
+  double insns_per_second = 0;  // compiled by our JIT
+  double nothing_ns = 0;        // the kernel's run of a program without work
 };
 
 std::string print_text(const Report& report);
