@@ -27,6 +27,8 @@ constexpr const char* usage =
     "  --slice-us N   CPU time of one turn in microseconds (1000)\n"
     "  --cpu N        the CPU to stay on (0)\n"
     "  --no-kernel    leave the kernel out\n"
+    "  --code FOLDER  write each program's machine code to FOLDER/PROGRAM.bin, for\n"
+    "                 objdump -D -b binary -m i386:x86-64\n"
     "  --json         one JSON document instead of the table\n"
     "  --require      exit with 1 when a target is missed\n";
 
@@ -34,15 +36,16 @@ struct Arguments {
   Effort effort;
   std::uint32_t cpu = 0;
   bool kernel = true, json = false, require = false, help = false;
+  std::string code_folder;  // empty: none is written
   std::vector<std::string> programs;
 };
 
 Result<Arguments> parse_arguments(int argc, char** argv) {
-  enum { rounds = 1, slice, cpu, no_kernel, json, require, help };
-  static const option options[] = {{"rounds", 1, nullptr, rounds}, {"slice-us", 1, nullptr, slice},
-                                   {"cpu", 1, nullptr, cpu},       {"no-kernel", 0, nullptr, no_kernel},
-                                   {"json", 0, nullptr, json},     {"require", 0, nullptr, require},
-                                   {"help", 0, nullptr, help},     {}};
+  enum { rounds = 1, slice, cpu, no_kernel, code, json, require, help };
+  static const option options[] = {
+      {"rounds", 1, nullptr, rounds},       {"slice-us", 1, nullptr, slice}, {"cpu", 1, nullptr, cpu},
+      {"no-kernel", 0, nullptr, no_kernel}, {"code", 1, nullptr, code},      {"json", 0, nullptr, json},
+      {"require", 0, nullptr, require},     {"help", 0, nullptr, help},      {}};
   Arguments out;
   for (int c; (c = ::getopt_long(argc, argv, "", options, nullptr)) != -1;) {
     std::uint32_t* into = c == rounds ? &out.effort.rounds : c == slice ? &out.effort.slice_us : &out.cpu;
@@ -56,6 +59,7 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
           return fail(EINVAL, "--{}: '{}' is no number for this", options[c - 1].name, text);
         break;
       }
+      case code: out.code_folder = ::optarg; break;
       case no_kernel: out.kernel = false; break;
       case json: out.json = true; break;
       case require: out.require = true; break;
@@ -135,6 +139,8 @@ Result<Report> run(const Arguments& arguments) {
   double overhead = std::isnan(report.nothing_ns) ? 0 : report.nothing_ns;
   for (const std::string& name : names) {
     std::unique_ptr<Bench::Subject> subject = TRY(bench->open(name));
+    if (!arguments.code_folder.empty())
+      TRY(base::write_file(arguments.code_folder + "/" + name + ".bin", subject->codes[0].bytes()));
     Times times = TRY(measure(*bench, *subject, arguments.effort, overhead));
     report.rows.push_back({name, subject->traits, std::move(times)});
   }
