@@ -261,10 +261,6 @@ TEST(Semantics, atomics_of_every_row) {
         p.push_back(make("ldxdw", 1, 7, 8));
         p.push_back(make("mul64_imm", 0, 0, 0, 31));
         p.push_back(make("xor64_reg", 0, 1));
-        if (base == src || base == 0 || src == 0) {
-          // Addresses must not come out: compare the memory alone.
-          p.push_back(make("mov64_reg", 0, 1));
-        }
         p.push_back(make("exit"));
         value(p, {}, memory);
       }
