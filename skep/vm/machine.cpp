@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "skep/base/check.h"
+#include "skep/isa/ops.h"
 #include "skep/vm/state.h"
 
 namespace skep::vm {
@@ -41,24 +42,17 @@ void end_run(State& state, image::RunContext& ctx) {
   state.running = false;
 }
 
-const std::uint8_t* packet_bytes(const image::Packet& packet, std::int32_t offset, std::uint32_t count) {
-  constexpr std::int32_t net_off = -0x100000, ll_off = -0x200000;  // SKF_NET_OFF, SKF_LL_OFF
-  const std::uint8_t* from = packet.data;
-  std::int64_t at = offset;
-  if (offset < 0) {
-    if (offset >= net_off) {
-      from = packet.network_header;
-      at -= net_off;
-    } else if (offset >= ll_off) {
-      from = packet.mac_header;
-      at -= ll_off;
-    } else {
-      return nullptr;
-    }
-  }
-  if (!from || from > packet.data_end) return nullptr;
-  std::int64_t there = packet.data_end - from;
-  return at <= there && there - at >= count ? from + at : nullptr;
+std::uint64_t address_by_fact(const image::Image& image, const image::RunContext& ctx,
+                              const image::Inst& inst, std::uint64_t base, unsigned bytes,
+                              std::uint64_t* nothing) {
+  const auto off = static_cast<std::uint64_t>(std::int64_t{inst.off});
+  std::uint64_t at = base + off;
+  if (image::access_of(inst, isa::row(inst.op).action) == image::Access::arena)
+    at = (image::arena_base(image) | (base & 0xffff'ffff)) + off;
+  std::uint64_t seen;
+  if (ctx.copy_guarded && !ctx.copy_guarded(&seen, reinterpret_cast<const void*>(at), bytes))
+    return reinterpret_cast<std::uint64_t>(nothing);
+  return at;
 }
 
 bool cast_address(const image::Image& image, std::uint64_t imm, std::uint64_t value, std::uint64_t* result) {

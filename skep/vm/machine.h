@@ -12,15 +12,16 @@
 #include <memory>
 
 #include "skep/image/image.h"
+#include "skep/image/limits.h"
 #include "skep/image/run.h"
 #include "skep/vm/fault.h"
 #include "skep/vm/probe.h"
 
 namespace skep::vm {
 
-inline constexpr unsigned max_frames = 8;                  // MAX_CALL_FRAMES of the kernel
-inline constexpr unsigned stack_bytes = 512;               // MAX_BPF_STACK, for each frame
-inline constexpr std::uint32_t may_goto_loops = 8U << 20;  // BPF_MAX_LOOPS
+using image::max_frames;
+using image::may_goto_loops;
+using image::stack_bytes;
 
 using Arguments = std::array<std::uint64_t, 5>;
 
@@ -44,6 +45,10 @@ class Machine {
   // subprogram. `function` must be the address of one of image.functions.
   bool call(const image::Image& image, image::RunContext& ctx, image::FunctionValue function,
             const Arguments& arguments, std::uint64_t* r0);
+
+  // run() that ends with FaultKind::cancelled soon after ctx.cancel became true. (A loop that is nothing but
+  // its branch takes a tenth longer, others less.)
+  bool run_cancellable(const image::Image& image, image::RunContext& ctx, std::uint64_t* r0);
 
   // Why the last run returned false.
   const Fault& fault() const;
