@@ -24,7 +24,8 @@ std::optional<std::uint32_t> helper_id(std::string_view name) {
 Result<void> assemble(const Arguments& arguments) {
   const std::string& path = arguments.positional[0];
   const std::string* output = arguments.find("output");
-  isa::AssembleOptions options{.dialect = TRY(find_dialect(arguments)),
+  isa::Dialect dialect = TRY(find_dialect(arguments));
+  isa::AssembleOptions options{.dialect = dialect,
                                .file = path == "-" ? "<stdin>" : path,
                                .order = arguments.has("big-endian") ? std::endian::big : std::endian::little,
                                .helper_id = helper_id};

@@ -2,6 +2,7 @@
 // relocation can be said by name; whatever a relocation holds beyond that is said by .reloc, so that nothing
 // is lost.
 #include <algorithm>
+#include <bit>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -48,6 +49,12 @@ bool needs_quotes(std::string_view name, isa::Dialect dialect) {
   // r1 and w99 are registers, never symbols.
   return dialect != isa::Dialect::gnu && (name[0] == 'r' || name[0] == 'w') && name.size() > 1 &&
          std::all_of(name.begin() + 1, name.end(), is_digit);
+}
+
+// Labels that the source makes: .Lsection3, .L3_17.
+bool is_ours(std::string_view name) {
+  if (!name.starts_with(".L") || name.size() < 3) return false;
+  return name.starts_with(".Lsection") || (name[2] >= '0' && name[2] <= '9');
 }
 
 std::string quoted(std::string_view text) {
@@ -97,12 +104,17 @@ class Source {
 
   Result<void> check_names() {
     std::unordered_set<std::string_view> sections, symbols;
-    std::uint64_t total = 0;
+    std::uint64_t total = 0, memory = 0;
     for (const elf::Section& section : file_.sections()) {
       if (is_table(section)) continue;
       total += section.bytes.size();
       if (total > file_.bytes().size())
         return fail(EINVAL, "section {} '{}': overlaps other sections", section.index, section.name);
+      constexpr std::uint64_t largest = std::uint64_t{1} << 28;  // what the assembler makes
+      memory += std::min(section.size, largest);
+      if (memory >= largest)
+        return fail(EOPNOTSUPP, "section {} '{}': {} bytes are too many for source", section.index,
+                    section.name, section.size);
       if (!sections.insert(section.name).second || section.name.empty())
         return fail(EOPNOTSUPP, "section {} '{}': source cannot tell it from another one of that name",
                     section.index, section.name);
@@ -113,12 +125,20 @@ class Source {
                     section.name, section.flags & ~known);
     }
     for (const elf::Symbol& symbol : file_.symbols()) {
-      if (symbol.name.empty() || symbol.type == elf::stt::file) continue;
+      if (symbol.name.empty() || symbol.type == elf::stt::file || symbol.type == elf::stt::section) continue;
       if (!symbols.insert(symbol.name).second)
         return fail(EOPNOTSUPP, "symbol '{}': source cannot tell it from another one of that name",
                     symbol.name);
-      if (symbol.name.find_first_of("\"\\\n") != std::string_view::npos)
+      if (symbol.name.find_first_of("\"\\\n") != std::string_view::npos || is_ours(symbol.name) ||
+          (symbol.name[0] == '.' && file_.find_section(symbol.name)))
         return fail(EOPNOTSUPP, "symbol '{}': source cannot say this name", symbol.name);
+      if (symbol.type > elf::stt::func || symbol.binding > elf::stb::weak)
+        return fail(EOPNOTSUPP, "symbol '{}': source cannot say type {} and binding {}", symbol.name,
+                    symbol.type, symbol.binding);
+      bool common = symbol.place == elf::Place::common;
+      if (common && (!std::has_single_bit(symbol.value) || (symbol.value | symbol.size) > INT64_MAX))
+        return fail(EOPNOTSUPP, "symbol '{}': {} bytes at alignment {} cannot be", symbol.name, symbol.size,
+                    symbol.value);
     }
     for (const elf::Section& section : file_.sections())
       for (const elf::Relocation& relocation : file_.relocations(section.index)) {
