@@ -93,7 +93,7 @@ with tempfile.TemporaryDirectory() as folder:
 
     (folder / "bad.s").write_text("r0 = 1\nr0 += r11\ngoto nowhere\n.quad 1 +\n")
     done = run("asm", folder / "bad.s", "-o", folder / "bad.o")
-    expect("errors in assembly", done, 1, r"bad\.s: 3 errors|bad\.s: 2 errors")
+    expect("errors in assembly", done, 1, r"bad\.s: 1 error")
     if b"bad.s:2:7: error: unknown register 'r11'" not in done.stderr or b"      ^~~" not in done.stderr:
         bad.append(f"errors in assembly: no place or caret: {done.stderr.decode()[:300]}")
     if (folder / "bad.o").exists():
@@ -116,10 +116,10 @@ with tempfile.TemporaryDirectory() as folder:
     damaged[types + 12:types + 16] = b"\xff\xff\xff\x7f"
     (folder / "types.o").write_bytes(damaged)
     expect("damaged .BTF", run("disasm", "-S", folder / "types.o"), 0, r"warning: .*types\.o: BTF", r"exit")
-    named = whole.replace(b"pass\0", b"p\x1b[m\0", 1)
+    named = b"p\x1b[m\0".join(whole.rsplit(b"pass\0", 1))  # in .strtab
     (folder / "escape.o").write_bytes(named)
     expect("escape sequence in a name", run("disasm", folder / "escape.o"), 0, r"", r"<p\\x1b\[m>")
-    expect("section twice", run("disasm", "--exact", tests_twice(folder)), 1, r"section 3 's': source cannot tell")
+    expect("section twice", run("disasm", "--exact", tests_twice(folder)), 1, r"section 4 's': source cannot tell")
 
 print("\n".join(bad) if bad else "hostile: all refused as they should be")
 sys.exit(1 if bad else 0)
