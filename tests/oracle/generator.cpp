@@ -287,6 +287,7 @@ class Generator {
 
   // A pointer that moves by a number which is not known before.
   void moving(const Area& area) {
+    if (!area.atomics) return;  // packets: what was proved is lost when a pointer moves
     int room = area.high - area.low, reach = 8;
     while (reach * 4 <= room && random_.chance(50)) reach *= 2;
     if (room < reach + 8) return;
@@ -329,7 +330,9 @@ class Generator {
     emit(store8, 10, 6, slot);
     emit(load8, reg, 10, slot);
     set(reg, Holds::nothing);
+    hold(reg);
     member(reg);
+    release(reg);
   }
   void context() {
     if (f_->has_context) member(6);
@@ -491,10 +494,15 @@ class Generator {
     bool xdp = case_.type == ProgType::xdp;
     emit(load4, pointer, 6, xdp ? 0 : 76);
     emit(load4, end, 6, xdp ? 4 : 80);
+    for (unsigned reg : {pointer, end}) set(reg, Holds::nothing);
+    if (random_.chance(20)) {  // from a place that is not known before; the check follows
+      bounded_number(probe, 32);
+      emit(add_reg, pointer, probe);
+    }
     int bytes = random_.between(1, 40);
     emit(mov_reg, probe, pointer);
     emit(add_imm, probe, 0, 0, bytes);
-    for (unsigned reg : {pointer, end, probe}) set(reg, Holds::nothing);
+    set(probe, Holds::nothing);
     int skip = new_label();
     random_.chance(50) ? jump(jgt_reg, skip, probe, end) : jump(jlt_reg, skip, end, probe);
     release(end);
@@ -503,7 +511,7 @@ class Generator {
     Area area{pointer, 0, bytes, false, true, false};
     f_->areas.push_back(area);
     f_->plain++;
-    for (unsigned i = 1 + random_.below(4); i-- > 0;) random_.chance(80) ? touch(area) : moving(area);
+    for (unsigned i = 1 + random_.below(4); i-- > 0;) touch(area);
     if (f_->nesting < 4) body(random_.below(2));
     f_->plain--;
     f_->areas.pop_back();
@@ -513,7 +521,7 @@ class Generator {
     bind(skip);
   }
   void legacy_packet() {
-    if (!f_->calls_fit() || f_->plain) return;
+    if (!f_->calls_fit() || f_->plain || (options_.for_kernel && f_->level > 0)) return;
     OpId id = random_.pick(pools().packet);
     const Op& op = isa::row(id);
     constexpr int net_off = -0x100000, ll_off = -0x200000;
@@ -595,7 +603,7 @@ class Generator {
       emit(mov_imm, 4, 0, 0, to);
       return call_helper(csum_diff);
     }
-    call_helper(options_.random_helper && random_.chance(50) ? get_prandom_u32 : get_smp_processor_id);
+    call_helper(!options_.for_kernel && random_.chance(50) ? get_prandom_u32 : get_smp_processor_id);
   }
 
   // --- control ---
@@ -803,7 +811,7 @@ class Generator {
   void tail() {
     if (!tails_ || !f_->has_context || f_->in_callback || !f_->calls_fit() || f_->plain) return;
     // Programs behind the first go on from their first frame alone: frames would pile up.
-    if (program_ > 0 && f_->level > 0) return;
+    if ((program_ > 0 || options_.for_kernel) && f_->level > 0) return;
     unsigned self_or_later = program_ + (f_->level > 0 || random_.chance(70) ? 1 : 0);
     emit(mov_reg, 1, 6);
     map_pointer(2, programs_map(case_.type));

@@ -11,7 +11,10 @@
 namespace skep::oracle {
 
 struct GeneratorOptions {
-  bool random_helper = true;  // bpf_get_prandom_u32, where all engines draw from one seed
+  // For the kernel too: no bpf_get_prandom_u32, whose numbers only engines of ours share; LD_ABS, LD_IND and
+  // tail calls in the first function alone, because 6.18's verifier writes outside of its own memory when it
+  // traces the precision of a number back over a function that one of them may have left.
+  bool for_kernel = false;
 };
 
 // The case of a seed.

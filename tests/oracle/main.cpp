@@ -56,7 +56,7 @@ struct Settings {
 constexpr unsigned reasons_limit = 200;
 struct Reason {
   char text[120];
-  std::uint64_t count;
+  std::uint64_t count, seed;  // of the first one
 };
 
 // What the child tells the parent, in shared memory.
@@ -79,7 +79,7 @@ double now() {
 
 Case make_case(const Settings& settings, std::uint64_t seed) {
   GeneratorOptions options;
-  options.random_helper = !settings.kernel;
+  options.for_kernel = settings.kernel;
   return settings.wild ? generate_wild(seed, options) : generate(seed, options);
 }
 
@@ -112,10 +112,13 @@ std::string kind_of(const std::string& reason) {
   return kind.substr(0, sizeof Reason::text - 1);
 }
 
-void count_reason(Shared& shared, const std::string& reason) {
+void count_reason(Shared& shared, const std::string& reason, std::uint64_t seed) {
   std::string kind = kind_of(reason);
   for (Reason& r : shared.reasons) {
-    if (r.count == 0) std::memcpy(r.text, kind.c_str(), kind.size() + 1);
+    if (r.count == 0) {
+      std::memcpy(r.text, kind.c_str(), kind.size() + 1);
+      r.seed = seed;
+    }
     if (kind != r.text) continue;
     r.count++;
     return;
@@ -133,7 +136,7 @@ void count(Shared& shared, const Case& c, const Judged& judged, std::uint64_t se
     case Verdict::agreed:
       shared.compared++;
       if (kernel && !c.wild) (judged.kernel_accepted ? shared.accepted : shared.refused_by_kernel)++;
-      if (!judged.kernel_refusal.empty()) count_reason(shared, judged.kernel_refusal);
+      if (!judged.kernel_refusal.empty()) count_reason(shared, judged.kernel_refusal, seed);
       return;
     case Verdict::disagreed: break;
     case Verdict::refused:
@@ -292,7 +295,7 @@ int report(const Settings& settings, const Shared& shared, double spent) {
       if (r.count) reasons.push_back(r);
     std::sort(reasons.begin(), reasons.end(),
               [](const Reason& a, const Reason& b) { return a.count > b.count; });
-    for (const Reason& r : reasons) fmt::print("{:8} refused: {}\n", r.count, r.text);
+    for (const Reason& r : reasons) fmt::print("{:8} refused: {} (seed {})\n", r.count, r.text, r.seed);
   }
   unsigned rows = 0, wanted = 0;
   for (isa::OpId id = 0; id < isa::op_count; id++) {
@@ -327,7 +330,7 @@ int run(const Settings& settings) {
   if (memory == MAP_FAILED) return 2;
   Shared& shared = *static_cast<Shared*>(memory);
   double begin = now(), until = settings.seconds > 0 ? begin + settings.seconds : 0;
-  constexpr double patience = 15;  // seconds for one program
+  const double patience = settings.kernel ? 100 : 15;  // seconds for one program
   for (std::uint64_t first = settings.seed;;) {
     fflush(stdout);
     pid_t child = fork();
@@ -355,6 +358,11 @@ int run(const Settings& settings) {
     shared.disagreed++;
     if (shared.bad_count < std::size(shared.bad_seeds)) shared.bad_seeds[shared.bad_count++] = seed;
     if (shared.disagreed > 200) break;
+    if (settings.kernel && !hung && WTERMSIG(status) == SIGKILL) {
+      // Only a fault inside of the kernel does this; whoever goes on has others pay for it.
+      fmt::print("the kernel had an accident: see its log. Stopped.\n");
+      break;
+    }
     first = seed + 1;
   }
   double spent = now() - begin;
