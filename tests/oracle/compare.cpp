@@ -27,7 +27,7 @@ Result<Engines> make_engines(bool jit, bool kernel) {
   return engines;
 }
 
-Judged judge(Engines& engines, const Case& c, bool explain_refusals) {
+Judged judge(Engines& engines, const Case& c, const JudgeOptions& options) {
   Judged out;
   engine_at_work = "loader";
   if (Result<void> loaded = engines.here->load(c); !loaded) {
@@ -44,13 +44,14 @@ Judged judge(Engines& engines, const Case& c, bool explain_refusals) {
     return out;
   }
   auto disagree = [&](std::string_view engine, const std::string& how) {
-    // A wild program may have made a number from an address: then each engine is right.
+    // A wild program may have made a number from an address, or read what it never wrote: then each engine
+    // is right.
     Outcome again;
-    if (c.wild) {
+    if (c.wild || options.suspect) {
       bool loaded = engines.there->load(c).has_value();
       if (loaded) engines.there->run(c, EngineKind::vm_checked, again);
-      if (!loaded || !difference(checked, again).empty() || engines.here->depends_on_addresses(c)) {
-        out.verdict = Verdict::addresses;
+      if (!loaded || !difference(checked, again).empty() || engines.here->depends_on_chance(c)) {
+        out.verdict = Verdict::chance;
         return;
       }
     }
@@ -99,7 +100,7 @@ Judged judge(Engines& engines, const Case& c, bool explain_refusals) {
   }
   if (engines.kernel && !c.wild) {
     engine_at_work = "kernel";
-    if (engines.kernel->load(c, explain_refusals ? &out.kernel_refusal : nullptr)) {
+    if (engines.kernel->load(c, options.explain_refusals ? &out.kernel_refusal : nullptr)) {
       out.kernel_accepted = true;
       engines.kernel->run(c, other);
       if (std::string how = difference(checked, other); !how.empty()) disagree("kernel", how);

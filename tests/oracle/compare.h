@@ -19,10 +19,10 @@ Result<Engines> make_engines(bool jit, bool kernel);
 enum class Verdict : std::uint8_t {
   agreed,
   disagreed,
-  refused,    // our own loader takes it not
-  faulted,    // the checked interpreter ended it: there is nothing to compare
-  endless,    // it ran out of its budget
-  addresses,  // its result depends on addresses
+  refused,  // our own loader takes it not
+  faulted,  // the checked interpreter ended it: there is nothing to compare
+  endless,  // it ran out of its budget
+  chance,   // its result depends on addresses or on memory that nobody wrote
 };
 
 struct Judged {
@@ -32,7 +32,11 @@ struct Judged {
   std::string kernel_refusal;  // filled if `explain`
   Outcome checked;             // what the interpreter says
 };
-Judged judge(Engines& engines, const Case& c, bool explain_refusals = false);
+struct JudgeOptions {
+  bool explain_refusals = false;
+  bool suspect = false;  // of valid cases too: the result may depend on chance
+};
+Judged judge(Engines& engines, const Case& c, const JudgeOptions& options = {});
 
 // What runs now, for who catches signals: an engine's name.
 extern const char* volatile engine_at_work;

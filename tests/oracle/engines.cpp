@@ -22,16 +22,20 @@ namespace {
 constexpr std::uint64_t budget = 200'000;
 constexpr std::uint64_t random_seed = 0x5eed;
 
-// Watches a checked run for arithmetic on addresses. A value counts as an address when it lies in memory of
-// the run (or names a map or function): a number that happens to is taken for one as well, which costs a
-// comparison and nothing else.
-class AddressProbe : public vm::NoProbe {
+// Watches a checked run for arithmetic on addresses, and for stack that is read before it is written. A value
+// counts as an address when it lies in memory of the run (or names a map or function): a number that happens
+// to is taken for one as well, which costs a comparison and nothing else.
+class ChanceProbe : public vm::NoProbe {
  public:
   static constexpr bool active = true;
-  explicit AddressProbe(const vm::State& state, const image::RunContext& ctx) : state_(state), ctx_(ctx) {}
+  explicit ChanceProbe(const vm::State& state, const image::RunContext& ctx) : state_(state), ctx_(ctx) {}
 
   bool on_insn(const image::Image& image, std::uint32_t inst, vm::Registers& registers) {
+    bool other = image_ && image_ != &image;  // after a tail call the frame is a fresh one
     image_ = &image;
+    frame_ = registers.r[10] - stacks();  // the end of its stack
+    if (frame_ < last_frame_ || (other && inst == 0)) forget_frame();
+    last_frame_ = frame_;
     const image::Inst& i = image.insts[inst];
     const isa::Op& op = isa::row(i.op);
     const std::uint64_t* r = registers.r;
@@ -65,6 +69,7 @@ class AddressProbe : public vm::NoProbe {
         break;
       case isa::Class::exit:
         if (is_address(r[0])) found_ = true;
+        forget_frame();
         break;
       case isa::Class::packet_indirect:
         if (is_address(r[i.src])) found_ = true;
@@ -84,17 +89,31 @@ class AddressProbe : public vm::NoProbe {
   }
   // A part of an address that lies in memory.
   void on_load(const image::Image&, std::uint32_t, std::uint64_t address, unsigned bytes) {
+    read_stack(address, bytes);
     if (bytes == 8 || in_context(address)) return;
     std::uint64_t word;
     std::memcpy(&word, reinterpret_cast<const void*>(address & ~std::uint64_t{7}), sizeof word);
     if (is_address(word)) found_ = true;
   }
+  void on_store(const image::Image& image, std::uint32_t inst, std::uint64_t address, unsigned bytes) {
+    const isa::Op& op = isa::row(image.insts[inst].op);
+    if (op.action == isa::Class::atomic) read_stack(address, bytes);
+    write_stack(address, bytes);
+  }
   bool on_call(const image::Image&, std::uint32_t, const image::CallTarget& target,
                vm::Registers& registers) {
-    // Arguments that are numbers.
+    // Arguments that are numbers, and buffers.
     if (target.helper)
       for (unsigned n = 0; n < 5; n++) {
         uapi::Arg arg = target.helper->args[n];
+        std::uint64_t value = registers.r[n + 1];
+        if (arg == uapi::Arg::uninit_mem && n < 4) write_stack(value, registers.r[n + 2]);
+        if (arg == uapi::Arg::map_key || arg == uapi::Arg::map_value) {
+          const auto* map = reinterpret_cast<const image::MapDescriptor*>(registers.r[1]);
+          read_stack(value, arg == uapi::Arg::map_key ? map->key_size : map->value_size);
+        }
+        if ((arg == uapi::Arg::mem || arg == uapi::Arg::mem_or_null) && n < 4)
+          read_stack(value, registers.r[n + 2]);
         if ((arg == uapi::Arg::anything || arg == uapi::Arg::scalar || arg == uapi::Arg::size ||
              arg == uapi::Arg::size_or_zero) &&
             is_address(registers.r[n + 1]))
@@ -127,9 +146,25 @@ class AddressProbe : public vm::NoProbe {
     // Anything else up there is an address of this process.
     return value >> 40 == 0x7f || value >> 40 == 0x55 || value >> 40 == 0x56;
   }
+  // Stack that nobody wrote to since its frame began: zero in a checked run, anything elsewhere.
+  std::uint64_t stacks() const { return reinterpret_cast<std::uint64_t>(state_.stacks); }
+  void forget_frame() {
+    for (std::uint64_t i = 0; i < vm::stack_bytes && i < frame_; i++) written_[frame_ - 1 - i] = false;
+  }
+  void write_stack(std::uint64_t address, std::uint64_t bytes) {
+    for (std::uint64_t i = 0; i < bytes && address + i - stacks() < sizeof written_; i++)
+      written_[address + i - stacks()] = true;
+  }
+  void read_stack(std::uint64_t address, std::uint64_t bytes) {
+    for (std::uint64_t i = 0; i < bytes && address + i - stacks() < sizeof written_; i++)
+      if (!written_[address + i - stacks()]) found_ = true;
+  }
+
   const vm::State& state_;
   const image::RunContext& ctx_;
   const image::Image* image_ = nullptr;
+  bool written_[vm::max_frames * vm::stack_stride] = {};
+  std::uint64_t frame_ = 0, last_frame_ = ~std::uint64_t{0};
   bool found_ = false;
 };
 
@@ -156,7 +191,7 @@ struct InProcess::Body final : runtime::Engine {
 #endif
 
   EngineKind kind = EngineKind::vm_checked;
-  bool watch = false, address_seen = false;
+  bool watch = false, chance_seen = false;
   std::uint64_t result = 0;
   bool ran = false, ended = false;
   Outcome noted;  // the fault
@@ -179,13 +214,13 @@ struct InProcess::Body final : runtime::Engine {
     return done;
   }
   bool run_watched(const runtime::ProgObject& prog, runtime::Cpu& cpu, std::uint64_t* r0) {
-    AddressProbe probe(probed.state(), cpu.ctx);
+    ChanceProbe probe(probed.state(), cpu.ctx);
     vm::Arguments arguments{reinterpret_cast<std::uint64_t>(cpu.ctx.context)};
     bool done =
         vm::run_probed(probed, prog.image, cpu.ctx,
                        reinterpret_cast<std::uint64_t>(prog.image.functions.data()), arguments, 1, probe, r0);
     if (!done) note(probed.fault());
-    address_seen = probe.found();
+    chance_seen = probe.found();
     return done;
   }
   bool run_native([[maybe_unused]] const runtime::ProgObject& prog, [[maybe_unused]] runtime::Cpu& cpu,
@@ -300,13 +335,13 @@ void InProcess::run(const Case& c, EngineKind kind, Outcome& out) {
   out.out_of_budget = b.noted.out_of_budget;
 }
 
-bool InProcess::depends_on_addresses(const Case& c) {
+bool InProcess::depends_on_chance(const Case& c) {
   Outcome out;
   body_->watch = true;
-  body_->address_seen = false;
+  body_->chance_seen = false;
   run(c, EngineKind::vm_checked, out);
   body_->watch = false;
-  return body_->address_seen;
+  return body_->chance_seen;
 }
 
 struct KernelEngine::Body {

@@ -23,9 +23,9 @@ class InProcess {
   Result<void> compile();
   // Runs what is loaded. The unchecked engines trust it.
   void run(const Case& c, EngineKind kind, Outcome& out);
-  // Runs it checked and looks whether a number was made from an address (of memory, a map, a function): then
-  // the result may differ between engines by right.
-  bool depends_on_addresses(const Case& c);
+  // Runs it checked and looks whether a number was made from an address (of memory, a map, a function) or
+  // read from stack that was never written: then the result may differ between engines by right.
+  bool depends_on_chance(const Case& c);
 
  private:
   struct Body;

@@ -64,7 +64,7 @@ struct Shared {
   std::atomic<std::uint64_t> seed;  // under way
   char engine[32];
   std::uint64_t programs, compared, disagreed, accepted, refused_by_kernel, refused, faulted, faults_compared,
-      endless, addresses, instructions;
+      endless, chance, instructions;
   std::uint64_t rows[isa::op_count];
   Reason reasons[reasons_limit];
   std::uint64_t bad_seeds[64];
@@ -151,7 +151,7 @@ void count(Shared& shared, const Case& c, const Judged& judged, std::uint64_t se
       shared.endless++;
       if (c.wild) return;
       break;
-    case Verdict::addresses: shared.addresses++; return;
+    case Verdict::chance: shared.chance++; return;
   }
   shared.disagreed++;
   if (shared.bad_count < std::size(shared.bad_seeds)) shared.bad_seeds[shared.bad_count++] = seed;
@@ -170,7 +170,7 @@ void count(Shared& shared, const Case& c, const Judged& judged, std::uint64_t se
     if (until > 0 && now() > until) break;
     shared.seed.store(seed);
     Case c = make_case(settings, seed);
-    Judged judged = judge(*engines, c, settings.refusals);
+    Judged judged = judge(*engines, c, {.explain_refusals = settings.refusals});
     count(shared, c, judged, seed, settings.kernel);
   }
   _exit(0);
@@ -185,7 +185,7 @@ class StillWrong final : public Question {
     if (child == 0) {
       alarm(5);
       catch_signals();
-      Judged judged = judge(engines_, c);
+      Judged judged = judge(engines_, c, {.suspect = true});
       _exit(judged.verdict == verdict_ ? 1 : 0);
     }
     int status = 0;
@@ -228,10 +228,12 @@ std::string describe(Engines& engines, const Case& c) {
 
 void write_smaller(const Settings& settings, Engines& engines, std::uint64_t seed) {
   Case c = make_case(settings, seed);
-  Verdict verdict = Verdict::disagreed;
-  for (Verdict v : {Verdict::disagreed, Verdict::faulted, Verdict::endless, Verdict::refused}) {
-    verdict = v;
-    if (StillWrong(engines, v).still(c)) break;
+  Verdict verdict = Verdict::agreed;
+  for (Verdict v : {Verdict::disagreed, Verdict::faulted, Verdict::endless, Verdict::refused})
+    if (verdict == Verdict::agreed && StillWrong(engines, v).still(c)) verdict = v;
+  if (verdict == Verdict::agreed) {
+    fmt::print("seed {}: not wrong when it runs again\n", seed);
+    return;
   }
   StillWrong question(engines, verdict);
   Golden golden;
@@ -266,7 +268,7 @@ int replay(const Settings& settings) {
       bad++;
       continue;
     }
-    Judged judged = judge(*engines, golden->c, true);
+    Judged judged = judge(*engines, golden->c, {.explain_refusals = true});
     accepted += judged.kernel_accepted;
     bool may_fault = golden->c.wild;
     bool wrong = judged.verdict != Verdict::agreed && !(judged.verdict == Verdict::faulted && may_fault);
@@ -319,7 +321,7 @@ int report(const Settings& settings, const Shared& shared, double spent) {
     fmt::print(
         "        {} faulted ({} compared with machine code), {} refused, {} endless, {} made numbers of "
         "addresses\n",
-        shared.faulted, shared.faults_compared, shared.refused, shared.endless, shared.addresses);
+        shared.faulted, shared.faults_compared, shared.refused, shared.endless, shared.chance);
   fmt::print("        {} instructions, {} of {} rows of the table, {:.1f} s, {:.0f} programs/s\n",
              shared.instructions, rows, wanted, spent, static_cast<double>(shared.programs) / spent);
   return status;
