@@ -66,6 +66,7 @@ class ChanceProbe : public vm::NoProbe {
       case isa::Class::store_release:
       case isa::Class::atomic:
         if (is_address(r[i.src])) found_ = true;
+        other_cell(r[i.dst], i.off);
         break;
       case isa::Class::exit:
         if (is_address(r[0])) found_ = true;
@@ -75,8 +76,8 @@ class ChanceProbe : public vm::NoProbe {
         if (is_address(r[i.src])) found_ = true;
         break;
       case isa::Class::load:
-      case isa::Class::load_acquire:
-      case isa::Class::store_imm:
+      case isa::Class::load_acquire: other_cell(r[i.src], i.off); break;
+      case isa::Class::store_imm: other_cell(r[i.dst], i.off); break;
       case isa::Class::packet_absolute:
       case isa::Class::load_imm64:
       case isa::Class::jump:
@@ -145,6 +146,13 @@ class ChanceProbe : public vm::NoProbe {
       if (near(reinterpret_cast<const void*>(region.base), region.size)) return true;
     // Anything else up there is an address of this process.
     return value >> 40 == 0x7f || value >> 40 == 0x55 || value >> 40 == 0x56;
+  }
+  // From one element of a map into another one: which lies there is the map's affair.
+  void other_cell(std::uint64_t base, std::int32_t off) {
+    for (const image::Region& region : ctx_.regions->all()) {
+      std::uint64_t from = base - region.base, to = from + static_cast<std::uint64_t>(std::int64_t{off});
+      if (region.stride && from < region.size && from / region.stride != to / region.stride) found_ = true;
+    }
   }
   // Stack that nobody wrote to since its frame began: zero in a checked run, anything elsewhere.
   std::uint64_t stacks() const { return reinterpret_cast<std::uint64_t>(state_.stacks); }
