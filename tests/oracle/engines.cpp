@@ -103,12 +103,11 @@ class ChanceProbe : public vm::NoProbe {
   }
   bool on_call(const image::Image&, std::uint32_t, const image::CallTarget& target,
                vm::Registers& registers) {
-    // Arguments that are numbers, and buffers.
+    // Arguments that are numbers, and buffers. Whether a helper fills the buffer it gets is not known before.
     if (target.helper)
       for (unsigned n = 0; n < 5; n++) {
         uapi::Arg arg = target.helper->args[n];
         std::uint64_t value = registers.r[n + 1];
-        if (arg == uapi::Arg::uninit_mem && n < 4) write_stack(value, registers.r[n + 2]);
         if (arg == uapi::Arg::map_key || arg == uapi::Arg::map_value) {
           const auto* map = reinterpret_cast<const image::MapDescriptor*>(registers.r[1]);
           read_stack(value, arg == uapi::Arg::map_key ? map->key_size : map->value_size);
