@@ -43,14 +43,18 @@ Judged judge(Engines& engines, const Case& c, const JudgeOptions& options) {
     out.text = checked.message;
     return out;
   }
+  // A wild program may make a number from an address, or read what it never wrote: then each engine is right,
+  // and one without checks may take that number for an address.
+  if ((c.wild || options.suspect) && engines.here->depends_on_chance(c)) {
+    out.verdict = Verdict::chance;
+    return out;
+  }
   auto disagree = [&](std::string_view engine, const std::string& how) {
-    // A wild program may have made a number from an address, or read what it never wrote: then each engine
-    // is right.
     Outcome again;
     if (c.wild || options.suspect) {
       bool loaded = engines.there->load(c).has_value();
       if (loaded) engines.there->run(c, EngineKind::vm_checked, again);
-      if (!loaded || !difference(checked, again).empty() || engines.here->depends_on_chance(c)) {
+      if (!loaded || !difference(checked, again).empty()) {
         out.verdict = Verdict::chance;
         return;
       }

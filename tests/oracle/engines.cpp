@@ -65,7 +65,10 @@ class ChanceProbe : public vm::NoProbe {
       case isa::Class::store:
       case isa::Class::store_release:
       case isa::Class::atomic:
-        if (is_address(r[i.src])) found_ = true;
+        // A pointer may be spilled, and comes back whole: on_load() sees to that.
+        if (is_address(r[i.src]) && !(op.action == isa::Class::store && op.width == 64 &&
+                                      on_stack(r[i.dst] + static_cast<std::uint64_t>(std::int64_t{i.off}))))
+          found_ = true;
         other_cell(r[i.dst], i.off);
         break;
       case isa::Class::exit:
@@ -155,6 +158,7 @@ class ChanceProbe : public vm::NoProbe {
   }
   // Stack that nobody wrote to since its frame began: zero in a checked run, anything elsewhere.
   std::uint64_t stacks() const { return reinterpret_cast<std::uint64_t>(state_.stacks); }
+  bool on_stack(std::uint64_t address) const { return address - stacks() < sizeof written_; }
   void forget_frame() {
     for (std::uint64_t i = 0; i < vm::stack_bytes && i < frame_; i++) written_[frame_ - 1 - i] = false;
   }

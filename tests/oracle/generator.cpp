@@ -66,7 +66,7 @@ constexpr Member members[] = {
     {ProgType::socket_filter, 64, true},  {ProgType::sched_cls, 0, false},
     {ProgType::sched_cls, 8, true},       {ProgType::sched_cls, 16, false},
     {ProgType::sched_cls, 32, true},      {ProgType::sched_cls, 40, false},  // ifindex
-    {ProgType::sched_cls, 44, true},                                         // tc_index
+    {ProgType::sched_cls, 44, false},  // tc_index: 16 bits in the kernel, so a store comes back cut
     {ProgType::sched_cls, 48, true},      {ProgType::sched_cls, 60, true},
 };
 

@@ -184,13 +184,15 @@ void count(Shared& shared, const Case& c, const Judged& judged, std::uint64_t se
 // Asked in a child of its own each time.
 class StillWrong final : public Question {
  public:
-  StillWrong(Engines& engines, Verdict verdict) : engines_(engines), verdict_(verdict) {}
+  // `suspect`: a smaller case must not depend on chance.
+  StillWrong(Engines& engines, Verdict verdict, bool suspect)
+      : engines_(engines), verdict_(verdict), suspect_(suspect) {}
   bool still(const Case& c) override {
     pid_t child = fork();
     if (child == 0) {
       alarm(5);
       catch_signals();
-      Judged judged = judge(engines_, c, {.suspect = true});
+      Judged judged = judge(engines_, c, {.suspect = suspect_});
       _exit(judged.verdict == verdict_ ? 1 : 0);
     }
     int status = 0;
@@ -202,6 +204,7 @@ class StillWrong final : public Question {
  private:
   Engines& engines_;
   Verdict verdict_;
+  bool suspect_;
 };
 
 // Who disagrees, told by a child that may crash.
@@ -233,14 +236,15 @@ std::string describe(Engines& engines, const Case& c) {
 
 void write_smaller(const Settings& settings, Engines& engines, std::uint64_t seed) {
   Case c = make_case(settings, seed);
+  bool suspect = !engines.here->load(c) || !engines.here->depends_on_chance(c);
   Verdict verdict = Verdict::agreed;
   for (Verdict v : {Verdict::disagreed, Verdict::faulted, Verdict::endless, Verdict::refused})
-    if (verdict == Verdict::agreed && StillWrong(engines, v).still(c)) verdict = v;
+    if (verdict == Verdict::agreed && StillWrong(engines, v, suspect).still(c)) verdict = v;
   if (verdict == Verdict::agreed) {
     fmt::print("seed {}: not wrong when it runs again\n", seed);
     return;
   }
-  StillWrong question(engines, verdict);
+  StillWrong question(engines, verdict, suspect);
   Golden golden;
   golden.c = shrink(c, question);
   golden.note = fmt::format("seed {}, {} programs: {}", seed, settings.wild ? "wild" : "valid",
