@@ -63,19 +63,35 @@ Judged judge(Engines& engines, const Case& c, const JudgeOptions& options) {
     out.text = fmt::format("checked interpreter and {}: {}", engine, how);
   };
   Outcome other;
+  auto run_jit = [&] {
+    engine_at_work = "jit";
+    // Golden files go through all ways of compiling, a seed through one.
+    unsigned first = 0, count = 1;
+    if (c.seed == 0)
+      count = InProcess::variants;
+    else if (c.seed % 10 < InProcess::variants)
+      first = static_cast<unsigned>(c.seed % 10);
+    for (unsigned variant = first; variant < first + count; variant++) {
+      std::string engine = fmt::format("jit (variant {})", variant);
+      Result<void> compiled = engines.here->compile(variant);
+      if (!compiled) {
+        disagree(engine, compiled.error().message);
+        return false;
+      }
+      engines.here->run(c, EngineKind::jit, other);
+      if (std::string how = difference(checked, other); !how.empty()) {
+        disagree(engine, how);
+        return false;
+      }
+    }
+    return true;
+  };
   if (checked.end == End::faulted) {
     out.verdict = Verdict::faulted;
     out.text = checked.message;
     if (!engines.jit || !checked.fault_in_memory || !is_nowhere(checked.fault_address)) return out;
-    engine_at_work = "jit";
-    Result<void> compiled = engines.here->compile();
-    if (!compiled) {
-      disagree("jit", compiled.error().message);
-      return out;
-    }
-    engines.here->run(c, EngineKind::jit, other);
     out.fault_compared = true;
-    if (std::string how = difference(checked, other); !how.empty()) disagree("jit", how);
+    run_jit();
     return out;
   }
   engine_at_work = "loader";
@@ -89,19 +105,7 @@ Judged judge(Engines& engines, const Case& c, const JudgeOptions& options) {
     disagree("unchecked interpreter", how);
     return out;
   }
-  if (engines.jit) {
-    engine_at_work = "jit";
-    Result<void> compiled = engines.here->compile();
-    if (!compiled) {
-      disagree("jit", compiled.error().message);
-      return out;
-    }
-    engines.here->run(c, EngineKind::jit, other);
-    if (std::string how = difference(checked, other); !how.empty()) {
-      disagree("jit", how);
-      return out;
-    }
-  }
+  if (engines.jit && !run_jit()) return out;
   if (engines.kernel && !c.wild) {
     engine_at_work = "kernel";
     if (engines.kernel->load(c, options.explain_refusals ? &out.kernel_refusal : nullptr)) {

@@ -310,14 +310,21 @@ Result<void> InProcess::load(const Case& c) {
   return {};
 }
 
-Result<void> InProcess::compile() {
+Result<void> InProcess::compile([[maybe_unused]] unsigned variant) {
 #if SKEP_HAVE_JIT
+  jit::Options options;
+  options.combine = variant != 1;
+  options.inline_helpers = variant != 2 && variant != 5;
+  options.blind_constants = variant == 3 || variant == 5;
+  options.blind_seed = variant;
+  if (variant == 4) options.features = jit::Features{};  // no processor has less
+  options.cancellable = variant == 5;
   Body& b = *body_;
   b.codes.clear();
   b.codes.reserve(b.loaded.size());
   for (const auto& program : b.loaded) {
     program->image.trusted = true;
-    b.codes.push_back(TRY(jit::compile(program->image)));
+    b.codes.push_back(TRY(jit::compile(program->image, options)));
     program->image.native = b.codes.back().handle();
   }
   return {};
