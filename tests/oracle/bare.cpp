@@ -295,6 +295,8 @@ Result<Bare> parse_bare(const std::string& path) {
         test.arena = true;
       else if (word == "maps")
         test.maps = true;
+      else if (word == "native")
+        test.native = true;
       else if (word == "checked")
         test.checked_only = true;
       else if (word == "here")

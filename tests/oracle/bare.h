@@ -6,7 +6,8 @@
 //   -- mem      bytes in hexadecimal; `packet` in the setting makes it the packet of the context in r1
 //   -- setting  lines of: `packet`, `arena`, `maps`, `table SLOT ...` (addresses of instructions, as an
 //               insn_array holds them), `probe SLOT ...` (loads whose memory may be missing), `here` (no
-//               kernel can judge it), `checked` (only the checked interpreter must find the fault)
+//               kernel can judge it), `checked` (only the checked interpreter must find the fault),
+//               `native` (only machine code does this)
 //   -- result   the value of r0, or `fault`
 //   -- after    the memory afterwards, where it must have changed
 //
@@ -28,7 +29,7 @@ struct Bare {
   std::vector<std::uint8_t> memory, after;
   std::vector<std::uint32_t> table, probes;
   bool gnu = false, packet = false, arena = false, maps = false, here = false, has_after = false,
-       checked_only = false;
+       checked_only = false, native = false;
 };
 Result<Bare> parse_bare(const std::string& path);
 

@@ -45,9 +45,12 @@ Judged judge(Engines& engines, const Case& c, const JudgeOptions& options) {
   }
   // A wild program may make a number from an address, or read what it never wrote: then each engine is right,
   // and one without checks may take that number for an address.
-  if ((c.wild || options.suspect) && engines.here->depends_on_chance(c)) {
-    out.verdict = Verdict::chance;
-    return out;
+  if (c.wild || options.suspect) {
+    out.text = engines.here->find_chance(c);
+    if (!out.text.empty()) {
+      out.verdict = Verdict::chance;
+      return out;
+    }
   }
   auto disagree = [&](std::string_view engine, const std::string& how) {
     Outcome again;
@@ -56,6 +59,7 @@ Judged judge(Engines& engines, const Case& c, const JudgeOptions& options) {
       if (loaded) engines.there->run(c, EngineKind::vm_checked, again);
       if (!loaded || !difference(checked, again).empty()) {
         out.verdict = Verdict::chance;
+        out.text = "other results at other addresses";
         return;
       }
     }

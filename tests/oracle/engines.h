@@ -26,7 +26,8 @@ class InProcess {
   void run(const Case& c, EngineKind kind, Outcome& out);
   // Runs it checked and looks whether a number was made from an address (of memory, a map, a function) or
   // read from stack that was never written: then the result may differ between engines by right.
-  bool depends_on_chance(const Case& c);
+  // Says what was found; empty: nothing.
+  std::string find_chance(const Case& c);
 
  private:
   struct Body;

@@ -43,7 +43,7 @@ constexpr const char* usage =
     "  --shrink DIR      writes what disagrees, made smaller, to DIR\n"
     "  --seconds T       ends after that time\n"
     "  --rows            fails if a row of the instruction table was never run\n"
-    "  --refusals        prints why the kernel refused\n"
+    "  --refusals        prints why the kernel refused, and why wild programs were not compared\n"
     "  --print           prints the case of --seed as a golden file\n"
     "  --replay FILE...  runs golden files instead\n"
     "  --bare PATH...    runs bare programs (files or folders) on every engine instead\n"
@@ -156,7 +156,10 @@ void count(Shared& shared, const Case& c, const Judged& judged, std::uint64_t se
       shared.endless++;
       if (c.wild) return;
       break;
-    case Verdict::chance: shared.chance++; return;
+    case Verdict::chance:
+      shared.chance++;
+      count_reason(shared, judged.text, seed);
+      return;
   }
   shared.disagreed++;
   if (shared.bad_count < std::size(shared.bad_seeds)) shared.bad_seeds[shared.bad_count++] = seed;
@@ -236,7 +239,7 @@ std::string describe(Engines& engines, const Case& c) {
 
 void write_smaller(const Settings& settings, Engines& engines, std::uint64_t seed) {
   Case c = make_case(settings, seed);
-  bool suspect = !engines.here->load(c) || !engines.here->depends_on_chance(c);
+  bool suspect = !engines.here->load(c) || engines.here->find_chance(c).empty();
   Verdict verdict = Verdict::agreed;
   for (Verdict v : {Verdict::disagreed, Verdict::faulted, Verdict::endless, Verdict::refused})
     if (verdict == Verdict::agreed && StillWrong(engines, v, suspect).still(c)) verdict = v;
@@ -365,9 +368,10 @@ int run_bare_files(const Settings& settings) {
     for (isa::OpId id : bare_rows(*test)) seen[id] = true;
     for (Count& count : counts) {
       // A fault that checks alone find is nothing for the others.
-      std::string problem = test->checked_only && count.kind != EngineKind::vm_checked
-                                ? std::string()
-                                : run_bare_apart(*test, count.kind);
+      bool asked = count.kind == EngineKind::vm_checked
+                       ? !test->native
+                       : !test->checked_only && (!test->native || count.kind == EngineKind::jit);
+      std::string problem = asked ? run_bare_apart(*test, count.kind) : std::string();
       if (!problem.empty()) fmt::print("{}: {}: {}\n", test->name, count.engine, problem);
       count.good += problem.empty();
       wrong += !problem.empty();
@@ -403,7 +407,9 @@ int report(const Settings& settings, const Shared& shared, double spent) {
       if (r.count) reasons.push_back(r);
     std::sort(reasons.begin(), reasons.end(),
               [](const Reason& a, const Reason& b) { return a.count > b.count; });
-    for (const Reason& r : reasons) fmt::print("{:8} refused: {} (seed {})\n", r.count, r.text, r.seed);
+    for (const Reason& r : reasons)
+      fmt::print("{:8} {}: {} (seed {})\n", r.count, settings.wild ? "not compared" : "refused", r.text,
+                 r.seed);
   }
   unsigned rows = 0, wanted = 0;
   for (isa::OpId id = 0; id < isa::op_count; id++) {
