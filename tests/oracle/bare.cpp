@@ -11,12 +11,12 @@
 #include <sstream>
 
 #include "skep/image/image.h"
+#include "skep/image/limits.h"
 #include "skep/isa/assemble.h"
 #include "skep/maps/map.h"
 #include "skep/uapi/helpers.h"
 #include "skep/vm/machine.h"
 #if SKEP_HAVE_JIT
-#include "skep/image/limits.h"
 #include "skep/jit/jit.h"
 #endif
 
@@ -150,14 +150,12 @@ struct Lowering {
       image::Inst inst = TRY(lower_one(*image, i));
       image->insts.push_back(inst);
     }
-#if SKEP_HAVE_JIT
     for (std::uint32_t slot : test.table) image->indirect_targets.push_back(image->inst_of[slot]);
     std::sort(image->indirect_targets.begin(), image->indirect_targets.end());
     for (std::uint32_t slot : test.probes) {
       image::Inst& inst = image->insts[image->inst_of[slot]];
       image::set_access(inst, isa::row(inst.op).action, image::Access::probe);
     }
-#endif
     return image;
   }
 
