@@ -68,8 +68,15 @@ struct Image {
   std::vector<std::unique_ptr<CallTarget>> calls;
   std::vector<Line> lines;  // sorted by slot
 
+  // Insts that gotox may go to, ascending; empty: any of its function. (What the insn_array maps hold.)
+  std::vector<std::uint32_t> indirect_targets;
+
   bool verified = false;  // carries an accepting verdict
   bool trusted = false;   // marked by tests and benchmarks: may run without one
+
+  // Where native runs go on when a tail call leads here: jit::Code::handle(), set and cleared by the owner of
+  // that Code. Null: not compiled.
+  const void* native = nullptr;
 
   static constexpr std::uint32_t no_inst = ~std::uint32_t{0};
 

@@ -2,6 +2,8 @@
 // it; neither vm nor jit knows what stands behind the pointers.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -79,6 +81,13 @@ struct RunContext {
   Regions* regions = nullptr;  // null: unchecked
   Redirect redirect;
   const Image* tail_target = nullptr;  // set by bpf_tail_call: the engine goes on there
+
+  // Ends the run when it becomes true: looked at on back edges and callbacks by engines that were asked to
+  // (jit::Options::cancellable; vm::run_cancellable). Null: never.
+  const std::atomic<bool>* cancel = nullptr;
+  // A copy that meets memory which is not there and says so by false; the interpreter's way to do accesses
+  // that may fault (image::Access). Null: such an access is like any other.
+  bool (*copy_guarded)(void* to, const void* from, std::size_t bytes) = nullptr;
 
   CallFunction call_function = nullptr;
   void* engine = nullptr;

@@ -41,26 +41,6 @@ void end_run(State& state, image::RunContext& ctx) {
   state.running = false;
 }
 
-const std::uint8_t* packet_bytes(const image::Packet& packet, std::int32_t offset, std::uint32_t count) {
-  constexpr std::int32_t net_off = -0x100000, ll_off = -0x200000;  // SKF_NET_OFF, SKF_LL_OFF
-  const std::uint8_t* from = packet.data;
-  std::int64_t at = offset;
-  if (offset < 0) {
-    if (offset >= net_off) {
-      from = packet.network_header;
-      at -= net_off;
-    } else if (offset >= ll_off) {
-      from = packet.mac_header;
-      at -= ll_off;
-    } else {
-      return nullptr;
-    }
-  }
-  if (!from || from > packet.data_end) return nullptr;
-  std::int64_t there = packet.data_end - from;
-  return at <= there && there - at >= count ? from + at : nullptr;
-}
-
 bool cast_address(const image::Image& image, std::uint64_t imm, std::uint64_t value, std::uint64_t* result) {
   constexpr std::uint64_t to_kernel = 1, to_user = 1 << 16;
   if (imm != to_kernel && imm != to_user) return false;

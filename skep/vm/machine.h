@@ -12,15 +12,16 @@
 #include <memory>
 
 #include "skep/image/image.h"
+#include "skep/image/limits.h"
 #include "skep/image/run.h"
 #include "skep/vm/fault.h"
 #include "skep/vm/probe.h"
 
 namespace skep::vm {
 
-inline constexpr unsigned max_frames = 8;                  // MAX_CALL_FRAMES of the kernel
-inline constexpr unsigned stack_bytes = 512;               // MAX_BPF_STACK, for each frame
-inline constexpr std::uint32_t may_goto_loops = 8U << 20;  // BPF_MAX_LOOPS
+using image::max_frames;
+using image::may_goto_loops;
+using image::stack_bytes;
 
 using Arguments = std::array<std::uint64_t, 5>;
 

@@ -120,16 +120,8 @@ void note_result(State& state, const image::CallTarget& target, std::uint64_t ma
 void begin_run(State& state, const image::Image& image, image::RunContext& ctx);
 void end_run(State& state, image::RunContext& ctx);
 
-// The function whose address this is; null if it is none of the image's.
-inline const image::Function* find_function(const image::Image& image, image::FunctionValue value) {
-  std::uint64_t at = value - reinterpret_cast<std::uint64_t>(image.functions.data());
-  if (at % sizeof(image::Function) || at / sizeof(image::Function) >= image.functions.size()) return nullptr;
-  return image.functions.data() + at / sizeof(image::Function);
-}
-
-// The bytes that LD_ABS at `offset` reads: from data, or, for negative offsets, from SKF_NET_OFF and
-// SKF_LL_OFF (linux/filter.h). Null if they are not all in the packet.
-const std::uint8_t* packet_bytes(const image::Packet& packet, std::int32_t offset, std::uint32_t count);
+using image::find_function;
+using image::packet_bytes;
 
 // addr_space_cast between the arena's two views (imm 1 and 1 << 16). Here both are the address in this
 // process: the arena's upper half over the lower 32 bits; null stays null. False without an arena.
