@@ -36,9 +36,9 @@ std::uint32_t wide(Size size) { return size == Size::x ? 1 : 0; }
 // asmjit counts conditions from `always` on.
 asmjit::Imm condition(Cond cond) { return asmjit::Imm(static_cast<std::uint32_t>(cond) + 2); }
 
-constexpr std::uint32_t alu_ids[] = {Inst::kIdAdd, Inst::kIdSub,  Inst::kIdSubs, Inst::kIdAnd, Inst::kIdOrr,
-                                     Inst::kIdEor, Inst::kIdAnds, Inst::kIdOrn,  Inst::kIdLsl, Inst::kIdLsr,
-                                     Inst::kIdAsr, Inst::kIdMul,  Inst::kIdUdiv, Inst::kIdSdiv};
+constexpr std::uint32_t alu_ids[] = {Inst::kIdAdd, Inst::kIdSub, Inst::kIdAdds, Inst::kIdSubs, Inst::kIdAnd,
+                                     Inst::kIdOrr, Inst::kIdEor, Inst::kIdAnds, Inst::kIdOrn,  Inst::kIdLsl,
+                                     Inst::kIdLsr, Inst::kIdAsr, Inst::kIdMul,  Inst::kIdUdiv, Inst::kIdSdiv};
 constexpr std::uint32_t extend_ids[] = {Inst::kIdSxtb, Inst::kIdSxth, Inst::kIdSxtw, Inst::kIdUxtb,
                                         Inst::kIdUxth};
 constexpr std::uint32_t load_ids[] = {Inst::kIdLdrb,  Inst::kIdLdrh,  Inst::kIdLdr,  Inst::kIdLdr,
@@ -115,6 +115,9 @@ void Emitter::alu_shifted(Alu op, Size size, Reg d, Reg n, Reg m, unsigned shift
 void Emitter::alu_imm(Alu op, Size size, Reg d, Reg n, std::uint64_t value) {
   if (size == Size::w) value &= 0xffff'ffff;
   body_->emit(pick(alu_ids, op), gp(size, d), gp(size, n), asmjit::Imm(value));
+}
+void Emitter::alu_extended(Reg d, Reg n, Reg m) {
+  body_->emit(Inst::kIdAdd, gx(d), gx(n), gp(Size::w, m), asmjit::Imm(asmjit::arm::uxtw(0)));
 }
 void Emitter::madd(Size size, Reg d, Reg n, Reg m, Reg a) {
   body_->emit(Inst::kIdMadd, gp(size, d), gp(size, n), gp(size, m), gp(size, a));
@@ -249,6 +252,10 @@ void Emitter::barrier() { body_->word(0xd503'3bbf); }
 Label Emitter::label() {
   labels_.push_back(nowhere);
   return {static_cast<std::uint32_t>(labels_.size() - 1)};
+}
+Label Emitter::labels(std::size_t count) {
+  labels_.resize(labels_.size() + count, nowhere);
+  return {static_cast<std::uint32_t>(labels_.size() - count)};
 }
 void Emitter::bind(Label label) { labels_[label.id] = offset(); }
 bool Emitter::bound(Label label) const { return labels_[label.id] != nowhere; }

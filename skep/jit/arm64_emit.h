@@ -25,7 +25,23 @@ enum class Reg : std::uint8_t {
 // Operands of 32 bits (w registers; the upper half of the result is zero) or 64 bits.
 enum class Size : std::uint8_t { w, x };
 
-enum class Alu : std::uint8_t { add, sub, subs, and_, orr, eor, ands, orn, lsl, lsr, asr, mul, udiv, sdiv };
+enum class Alu : std::uint8_t {
+  add,
+  sub,
+  adds,
+  subs,
+  and_,
+  orr,
+  eor,
+  ands,
+  orn,
+  lsl,
+  lsr,
+  asr,
+  mul,
+  udiv,
+  sdiv
+};
 enum class Extend : std::uint8_t { sxtb, sxth, sxtw, uxtb, uxth };
 enum class Swap : std::uint8_t { rev16, rev32, rev64 };  // rev32: of a w register; rev64: of an x register
 // Widths of loads and stores; the signed ones extend to 64 bits.
@@ -36,7 +52,7 @@ constexpr Cond invert(Cond cond) { return static_cast<Cond>(static_cast<unsigned
 
 constexpr unsigned bytes_of(Mem mem) { return 1U << (static_cast<unsigned>(mem) & 3); }
 
-// Whether `value` fits the immediate of add, sub and subs: 12 bits, at the bottom or shifted by 12.
+// Whether `value` fits the immediate of add, sub, adds and subs: 12 bits, at the bottom or shifted by 12.
 constexpr bool fits_add(std::uint64_t value) {
   return value < 4096 || (value < (std::uint64_t{1} << 24) && (value & 4095) == 0);
 }
@@ -69,11 +85,12 @@ class Emitter {
   // d = n op m. lsl, lsr, asr take m modulo the width. Alu has no zero register where an immediate form would
   // read it as sp; the register forms never mean sp.
   void alu(Alu op, Size size, Reg d, Reg n, Reg m);
-  // d = n op (m << shift), for add, sub, subs, and_, orr, eor, ands.
+  // d = n op (m << shift), for add, sub, adds, subs, and_, orr, eor, ands.
   void alu_shifted(Alu op, Size size, Reg d, Reg n, Reg m, unsigned shift);
-  // d = n op value: add, sub, subs (fits_add; d and n may be sp, except subs' d), and_, orr, eor, ands
-  // (fits_logical), lsl, lsr, asr (below the width).
+  // d = n op value: add, sub, adds, subs (fits_add; n may be sp, and d of the first two), and_, orr, eor,
+  // ands (fits_logical), lsl, lsr, asr (below the width).
   void alu_imm(Alu op, Size size, Reg d, Reg n, std::uint64_t value);
+  void alu_extended(Reg d, Reg n, Reg m);            // d = n + the low half of m
   void madd(Size size, Reg d, Reg n, Reg m, Reg a);  // d = a + n * m
   void msub(Size size, Reg d, Reg n, Reg m, Reg a);  // d = a - n * m
   void umaddl(Reg d, Reg n, Reg m, Reg a);           // d = a + n * m, of 32-bit n and m
@@ -114,7 +131,8 @@ class Emitter {
   void store_release(Mem mem, Reg t, Reg n);                  // stlr, stlrb, stlrh
   void barrier();                                             // dmb ish
 
-  Label label();  // not yet anywhere
+  Label label();                    // not yet anywhere
+  Label labels(std::size_t count);  // the first of many, whose ids follow
   void bind(Label label);
   bool bound(Label label) const;
   std::uint32_t offset_of(Label label) const;  // after bind()

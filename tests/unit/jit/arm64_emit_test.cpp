@@ -46,8 +46,8 @@ struct Words {
 };
 
 constexpr Size sizes[] = {Size::w, Size::x};
-constexpr const char* alu_names[] = {"add", "sub", "subs", "and", "orr", "eor",  "ands",
-                                     "orn", "lsl", "lsr",  "asr", "mul", "udiv", "sdiv"};
+constexpr const char* alu_names[] = {"add", "sub", "adds", "subs", "and", "orr",  "eor", "ands",
+                                     "orn", "lsl", "lsr",  "asr",  "mul", "udiv", "sdiv"};
 constexpr const char* cond_names[] = {"eq", "ne", "hs", "lo", "mi", "pl", "vs",
                                       "vc", "hi", "ls", "ge", "lt", "gt", "le"};
 
@@ -76,8 +76,8 @@ void arithmetic(Words& words) {
   for (Size size : sizes) {
     for (std::uint64_t value : {0ULL, 1ULL, 8ULL, 512ULL, 4095ULL, 4096ULL, 0xfff000ULL}) {
       EXPECT_TRUE(fits_add(value));
-      for (Alu alu : {Alu::add, Alu::sub, Alu::subs}) {
-        const Reg d = alu == Alu::subs ? Reg::zr : Reg::x5;
+      for (Alu alu : {Alu::add, Alu::sub, Alu::adds, Alu::subs}) {
+        const Reg d = alu >= Alu::adds ? Reg::zr : Reg::x5;
         words.add(fmt::format("{} {}, {}, #{}", alu_names[static_cast<unsigned>(alu)], name(size, d),
                               name(size, Reg::x17), value),
                   [&](Emitter& e) { e.alu_imm(alu, size, d, Reg::x17, value); });
@@ -128,6 +128,7 @@ void arithmetic(Words& words) {
   words.add("add sp, x1, #16", [](Emitter& e) { e.alu_imm(Alu::add, Size::x, Reg::sp, Reg::x1, 16); });
   words.add("sub sp, sp, #512", [](Emitter& e) { e.alu_imm(Alu::sub, Size::x, Reg::sp, Reg::sp, 512); });
   words.add("add x29, sp, #0", [](Emitter& e) { e.alu_imm(Alu::add, Size::x, Reg::x29, Reg::sp, 0); });
+  words.add("add x9, x9, w3, uxtw", [](Emitter& e) { e.alu_extended(Reg::x9, Reg::x9, Reg::x3); });
   words.add("umaddl x9, w10, w11, x12", [](Emitter& e) { e.umaddl(Reg::x9, Reg::x10, Reg::x11, Reg::x12); });
   words.add("sxtw x7, w0", [](Emitter& e) { e.extend(Extend::sxtw, Size::x, Reg::x7, Reg::x0); });
   words.add("uxtb w7, w0", [](Emitter& e) { e.extend(Extend::uxtb, Size::w, Reg::x7, Reg::x0); });
