@@ -12,9 +12,10 @@
 //  - give `leave`, where a run ends early: code jumps there (or recover() does) after State's fault_kind,
 //    fault_inst, fault_value were set. It takes the stack pointer from State::exit_sp of
 //    RunContext::engine and returns from `enter`;
-//  - after each call of a helper or kfunc: if RunContext::fault is not null, end with FaultKind::helper. (A
-//    callback that failed sets it too; then State::fault_kind is already set and must stay.) Where the plan
-//    says may_tail_call and RunContext::tail_target is not null: see tail_call below;
+//  - after each call of a helper or kfunc that may_fault: if RunContext::fault is not null, end the run. If
+//    State::fault_kind is 0 the fault is FaultKind::helper at this call. Otherwise a callback failed: its
+//    fault stays, but fault_inst == no_inst becomes this call. Where the plan says may_tail_call and
+//    RunContext::tail_target is not null: see tail call below;
 //  - honour the Plan: count_depth (State::depth around local calls), indirect targets, access facts;
 //  - list each native load or store that may fault by right (Access::probe, arena) in `fixups`.
 //
@@ -30,6 +31,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "skep/jit/jit.h"
@@ -84,6 +86,9 @@ struct Place {
 struct Native {
   std::vector<std::uint8_t> bytes;
   std::uint32_t enter = 0, leave = 0;
+  // Where tail calls enter functions[0], if that differs from entries[0] (to load a register that this code
+  // keeps and others do not).
+  std::optional<std::uint32_t> tail_entry;
   std::vector<std::uint32_t> entries;    // by function
   std::vector<std::uint32_t> offset_of;  // by Inst
   std::vector<Place> places;             // ascending offsets; image::Image::no_inst: belongs to none

@@ -14,6 +14,7 @@
 namespace skep::jit {
 
 struct Options;
+struct Handle;  // skep/jit/native.h
 
 enum InstFlag : std::uint8_t {
   leader = 1,          // begins a block: control may come here from elsewhere than the Inst before
@@ -81,7 +82,8 @@ struct Plan {
   // this image never go deeper than max_depth frames.
   bool count_depth = false;
   std::uint32_t max_depth = 1;
-  std::uint64_t arena = 0;  // image::arena_base
+  std::uint64_t arena = 0;         // image::arena_base
+  const Handle* handle = nullptr;  // of the Code that is being made: what State::code is while it runs
 
   const CallPlan* find_call(std::uint32_t inst) const;  // null if none
 };
