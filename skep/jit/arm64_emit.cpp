@@ -117,7 +117,8 @@ void Emitter::alu_imm(Alu op, Size size, Reg d, Reg n, std::uint64_t value) {
   body_->emit(pick(alu_ids, op), gp(size, d), gp(size, n), asmjit::Imm(value));
 }
 void Emitter::alu_extended(Reg d, Reg n, Reg m) {
-  body_->emit(Inst::kIdAdd, gx(d), gx(n), gp(Size::w, m), asmjit::Imm(asmjit::arm::uxtw(0)));
+  // asmjit refuses the extended form with a w register.
+  body_->word(0x8b20'4000 | bits(m) << 16 | bits(n) << 5 | bits(d));
 }
 void Emitter::madd(Size size, Reg d, Reg n, Reg m, Reg a) {
   body_->emit(Inst::kIdMadd, gp(size, d), gp(size, n), gp(size, m), gp(size, a));
