@@ -47,10 +47,10 @@ uint64_t tail_call(uint64_t, uint64_t map, uint64_t index_, uint64_t, uint64_t, 
   }
   if (index >= array->max_entries) return r0(-EINVAL);
   if (ctx->tail_calls >= max_tail_calls) return r0(-EINVAL);
-  ctx->tail_calls++;
   auto* programs = static_cast<const maps::ReferenceArray*>(static_cast<maps::Map*>(array->map));
   auto* target = static_cast<const image::Image*>(programs->target(index));
   if (!target) return r0(-EINVAL);
+  ctx->tail_calls++;  // an empty slot does not count (the kernel's JITs, since 6.12)
   if (ctx->regions)
     for (image::MapDescriptor* m : target->maps) cpu_of(ctx).admit(*m);
   ctx->tail_target = target;

@@ -55,6 +55,16 @@ struct BpfSock {
 };
 static_assert(sizeof(BpfSock) == 80);
 
+// Runs programs in place of the interpreter: for comparing engines.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  // As vm::Machine::run on prog.image and the CPU's context.
+  virtual bool run(const ProgObject& prog, Cpu& cpu, std::uint64_t* r0) = 0;
+  // Why the last run returned false.
+  virtual std::string fault() const = 0;
+};
+
 struct Sockets {
   std::vector<SocketEntry> entries;
   std::vector<BpfSock> seen;  // the same, as programs see them
@@ -87,6 +97,7 @@ struct Runtime::State {
   std::atomic<const std::vector<Route>*> routes{nullptr};
   std::atomic<const Sockets*> sockets{nullptr};
   std::mutex tables_lock;
+  Engine* engine = nullptr;  // null: the interpreter; not changed while programs run
   std::unique_ptr<image::Inputs> own_inputs;
   std::atomic<image::Inputs*> inputs{nullptr};
 };

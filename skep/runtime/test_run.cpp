@@ -24,10 +24,11 @@ long TestRun::run_once() {
   ctx.tail_target = nullptr;
   ctx.budget = call.state.options.budget;
   std::uint64_t r0 = 0;
-  bool ended = cpu.machine.run(prog.image, ctx, &r0);
+  Engine* engine = call.state.engine;
+  bool ended = engine ? engine->run(prog, cpu, &r0) : cpu.machine.run(prog.image, ctx, &r0);
   cpu.release_lock();
   if (!ended) [[unlikely]] {
-    std::string text = cpu.machine.fault().message();
+    std::string text = engine ? engine->fault() : cpu.machine.fault().message();
     call.task.set_fault(text);
     return refuse(EFAULT, "program '{}': {}", prog.image.name, text);
   }

@@ -1,0 +1,112 @@
+// Comparing. The checked interpreter is what the others are held against: it alone cannot be led astray.
+#include "compare.h"
+
+#include <fmt/format.h>
+
+namespace skep::oracle {
+
+const char* volatile engine_at_work = "";
+
+namespace {
+
+// Addresses that nothing of this process has: an engine without checks faults there too, and harmlessly.
+bool is_nowhere(std::uint64_t address) {
+  constexpr std::uint64_t first_page = 4096, canonical_end = 0x0000'7fff'ffff'f000;
+  return address < first_page - 64 || (address > canonical_end && address < ~std::uint64_t{0} - 64);
+}
+
+}  // namespace
+
+Result<Engines> make_engines(bool jit, bool kernel) {
+  Engines engines;
+  engines.here = TRY(InProcess::create());
+  engines.there = TRY(InProcess::create());
+  if (jit && !have_jit()) return fail(EOPNOTSUPP, "this build has no compiler for this machine");
+  engines.jit = jit;
+  if (kernel) engines.kernel = TRY(KernelEngine::create());
+  return engines;
+}
+
+Judged judge(Engines& engines, const Case& c, const JudgeOptions& options) {
+  Judged out;
+  engine_at_work = "loader";
+  if (Result<void> loaded = engines.here->load(c); !loaded) {
+    out.verdict = Verdict::refused;
+    out.text = loaded.error().message;
+    return out;
+  }
+  engine_at_work = "checked interpreter";
+  Outcome& checked = out.checked;
+  engines.here->run(c, EngineKind::vm_checked, checked);
+  if (checked.out_of_budget) {
+    out.verdict = Verdict::endless;
+    out.text = checked.message;
+    return out;
+  }
+  auto disagree = [&](std::string_view engine, const std::string& how) {
+    // A wild program may have made a number from an address, or read what it never wrote: then each engine
+    // is right.
+    Outcome again;
+    if (c.wild || options.suspect) {
+      bool loaded = engines.there->load(c).has_value();
+      if (loaded) engines.there->run(c, EngineKind::vm_checked, again);
+      if (!loaded || !difference(checked, again).empty() || engines.here->depends_on_chance(c)) {
+        out.verdict = Verdict::chance;
+        return;
+      }
+    }
+    out.verdict = Verdict::disagreed;
+    out.text = fmt::format("checked interpreter and {}: {}", engine, how);
+  };
+  Outcome other;
+  if (checked.end == End::faulted) {
+    out.verdict = Verdict::faulted;
+    out.text = checked.message;
+    if (!engines.jit || !checked.fault_in_memory || !is_nowhere(checked.fault_address)) return out;
+    engine_at_work = "jit";
+    Result<void> compiled = engines.here->compile();
+    if (!compiled) {
+      disagree("jit", compiled.error().message);
+      return out;
+    }
+    engines.here->run(c, EngineKind::jit, other);
+    out.fault_compared = true;
+    if (std::string how = difference(checked, other); !how.empty()) disagree("jit", how);
+    return out;
+  }
+  engine_at_work = "loader";
+  if (Result<void> loaded = engines.there->load(c); !loaded) {
+    disagree("loader", loaded.error().message);
+    return out;
+  }
+  engine_at_work = "unchecked interpreter";
+  engines.there->run(c, EngineKind::vm_unchecked, other);
+  if (std::string how = difference(checked, other); !how.empty()) {
+    disagree("unchecked interpreter", how);
+    return out;
+  }
+  if (engines.jit) {
+    engine_at_work = "jit";
+    Result<void> compiled = engines.here->compile();
+    if (!compiled) {
+      disagree("jit", compiled.error().message);
+      return out;
+    }
+    engines.here->run(c, EngineKind::jit, other);
+    if (std::string how = difference(checked, other); !how.empty()) {
+      disagree("jit", how);
+      return out;
+    }
+  }
+  if (engines.kernel && !c.wild) {
+    engine_at_work = "kernel";
+    if (engines.kernel->load(c, options.explain_refusals ? &out.kernel_refusal : nullptr)) {
+      out.kernel_accepted = true;
+      engines.kernel->run(c, other);
+      if (std::string how = difference(checked, other); !how.empty()) disagree("kernel", how);
+    }
+  }
+  return out;
+}
+
+}  // namespace skep::oracle
