@@ -101,7 +101,7 @@ Result<Native> compile_x86_64(const image::Image& image, const Plan& plan, const
 Result<Native> compile_arm64(const image::Image& image, const Plan& plan, const Options& options,
                              const Features& features);
 
-// --- what native code calls (runtime.cpp of this module) ---
+// --- what native code calls (machine.cpp) ---
 
 // callx with a value that is not known when compiling. A function of the image: its native entry, *target
 // untouched. A helper by its number: null, *target is set. Neither: null, *target null; the code ends with
