@@ -155,7 +155,7 @@ TEST(Control, callx_through_every_register) {
     program.push_back(make("callx", reg));
     program.push_back(make("add64_imm", 0, 0, 0, 1));
     program.push_back(make("exit"));
-    program.push_back(make("lddw_func", 1, 0, 0, 1));  // makes a function of what follows
+    program.push_back(make("lddw_func", 1, 0, 0, 2));  // makes a function of what follows
     program.push_back(make("exit"));
     program.push_back(make("mov64_reg", 0, 2));
     program.push_back(make("mul64_reg", 0, 4));
