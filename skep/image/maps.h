@@ -8,6 +8,7 @@
 
 namespace skep::image {
 
+struct Image;
 struct RunContext;
 struct MapDescriptor;
 
@@ -48,6 +49,10 @@ struct MapDescriptor {
   std::uint8_t* base = nullptr;
   std::uint32_t stride = 0, index_mask = 0;
   std::uint64_t cpu_stride = 0;
+
+  // prog_array only: the program of each element, null where there is none. Loaded with acquire; what was
+  // there lives on until the runs that may have seen it have ended.
+  const Image* const* targets = nullptr;
 
   Slab values;  // all value memory, for checked mode; count 0: this type hands out no value pointers
 

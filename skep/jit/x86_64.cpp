@@ -113,7 +113,7 @@ void Compiler::emit_function(std::uint32_t index) {
   for (std::uint32_t i = function_->first; i < function_->end;) {
     const InstPlan& facts = plan_.insts[i];
     if (facts.flags & leader) {
-      if ((facts.flags & loop_head) && options_.combine) a_.align(32);
+      if ((facts.flags & loop_head) && options_.combine) a_.align(16);
       a_.bind(label_at(i));
       upper_zero_ = 0;
       flags_reg_ = Reg::none;
@@ -296,17 +296,26 @@ void Compiler::emit_jump_if(const Inst& inst, const Op& row) {
     poll();
     flags_reg_ = Reg::none;
   }
+  emit_branch(inst, row, false, target(inst));
+}
+
+static Cond opposite(Cond cond) {
+  // Conditions come in pairs.
+  constexpr Cond opposites[] = {Cond::ne, Cond::e, Cond::be, Cond::b, Cond::ae, Cond::a,
+                                Cond::le, Cond::l, Cond::ge, Cond::g, Cond::ns, Cond::s};
+  return opposites[static_cast<unsigned>(cond)];
+}
+
+// Goes to `to` if the comparison holds, or, inverted, if it does not.
+void Compiler::emit_branch(const Inst& inst, const Op& row, bool invert, LabelId to) {
   Cond cond = condition(row.operation);
-  if (row.source == isa::Source::reg) {
-    const Reg left = value_of(inst.dst, t0), right = value_of(inst.src, t1);
-    a_.alu(row.operation == Operation::set ? Alu::test : Alu::cmp, row.width, left, right);
-    flags_reg_ = Reg::none;
-    a_.jump(cond, target(inst));
-    return;
-  }
   const Reg left = value_of(inst.dst, t0);
   const auto imm = static_cast<std::int32_t>(inst.imm);
-  if (row.operation == Operation::set) {
+  if (row.source == isa::Source::reg) {
+    const Reg right = value_of(inst.src, t1);
+    a_.alu(row.operation == Operation::set ? Alu::test : Alu::cmp, row.width, left, right);
+    flags_reg_ = Reg::none;
+  } else if (row.operation == Operation::set) {
     if (blinds(imm))
       a_.alu(Alu::test, row.width, left, blinded(imm, t1));
     else
@@ -324,7 +333,7 @@ void Compiler::emit_jump_if(const Inst& inst, const Op& row) {
       a_.alu(Alu::cmp, row.width, left, imm);
     flags_reg_ = Reg::none;
   }
-  a_.jump(cond, target(inst));
+  a_.jump(invert ? opposite(cond) : cond, to);
 }
 
 // The address of an Inst of this function becomes the place of its code.

@@ -66,17 +66,19 @@ class Compiler {
   void emit_exit();
   void emit_cold(const Cold& cold);
   void emit_jump_if(const Inst& inst, const Op& row);
+  void emit_branch(const Inst& inst, const Op& row, bool invert, LabelId to);
   void jump_to(const Inst& inst);
   void poll();
   void emit_gotox(const Inst& inst);
   void emit_table();
+  LabelId target_of(std::uint32_t at) {
+    return label_at(static_cast<std::uint32_t>(std::int64_t{at} + 1 + inst_at(at).off));
+  }
   LabelId target(const Inst& inst) { return label_at(static_cast<std::uint32_t>(at_ + 1 + inst.off)); }
   LabelId label_at(std::uint32_t inst);
   LabelId add_cold(Cold cold);  // `at` and `inst` are filled in; returns where to jump
   void mark(std::uint32_t inst);
   void mark_none() { native_.places.push_back({a_.offset(), image::Image::no_inst}); }
-  // Jumps to where the flags (of the last instruction) or a comparison with zero lead.
-  void compare(const Inst& inst, const Op& row, unsigned bits);
 
   // --- x86_alu.cpp
   void emit_alu(const Inst& inst, const Op& row);
@@ -86,10 +88,12 @@ class Compiler {
   void emit_multiply(Reg to, unsigned bits, std::int32_t by);
   void emit_division(const Inst& inst, const Op& row);
   void divide(Reg to, Reg by, unsigned bits, bool is_signed, bool remainder, bool by_is_good);
-  bool divide_by(Reg to, std::uint64_t by, unsigned bits, bool is_signed, bool remainder);  // false: not done
-  void quotient_unsigned(Reg n, std::uint64_t by, unsigned bits);                           // into t0
-  void quotient_signed(Reg n, std::uint64_t by, unsigned bits);                             // into t0
-  void multiply_high(Reg n, std::uint64_t by, bool is_signed);  // into t0; n may be t0
+  bool divide_by(Reg to, std::uint64_t by, unsigned bits, bool is_signed, bool remainder,
+                 bool small);  // false: not done
+  // q = n / by. q may be n; `small`: n's upper half is zero.
+  void quotient_unsigned(Reg q, Reg n, std::uint64_t by, unsigned bits, bool small);
+  void quotient_signed(Reg n, std::uint64_t by, unsigned bits);         // into t0
+  void multiply_high(Reg to, Reg n, std::uint64_t by, bool is_signed);  // the product's upper half
   void load_constant(Reg to, std::uint64_t value);
   void emit_cast(const Inst& inst);
 
@@ -99,6 +103,7 @@ class Compiler {
   void emit_atomic(const Inst& inst, const Op& row);
   void emit_fetch_loop(Alu op, unsigned bits, Mem mem, const Inst& inst, image::Access access);
   void emit_packet(const Inst& inst, const Op& row);
+  void store_constant(unsigned bits, const Mem& mem, std::int32_t imm);
   void load(const Op& row, Reg to, const Mem& mem, image::Access access);
   Mem memory(unsigned base, std::int32_t off, image::Access access);
   void may_fault(image::Access access, std::uint32_t at, Reg target, std::uint32_t resume);
@@ -106,7 +111,9 @@ class Compiler {
   // --- x86_calls.cpp
   void emit_call(const Inst& inst, const Op& row);
   void emit_helper(const CallPlan& call);
-  void emit_array(const CallPlan& call);
+  // The key: in a register, a constant, or (neither) where r2 points. `missing`: where to go without a value;
+  // none: r0 = 0 here.
+  void emit_array(const CallPlan& call, Reg key, const std::uint32_t* constant, LabelId missing);
   void emit_map(const CallPlan& call);
   void emit_loop(const CallPlan& call);
   void emit_callx(const Inst& inst);
@@ -123,6 +130,11 @@ class Compiler {
   std::uint32_t combine_rotate();
   std::uint32_t combine_extension();
   std::uint32_t combine_swap();
+  std::uint32_t combine_branch();
+  std::uint32_t combine_key();
+  std::uint32_t combine_lookup(std::uint32_t at, Reg key, const std::uint32_t* constant);
+  std::uint32_t jumps_over(bool* invert);
+  void fold_into(std::uint32_t at, const Mem& mem);
   std::uint32_t combine_test();
   std::uint32_t combine_move();
 

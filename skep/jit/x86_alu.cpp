@@ -226,7 +226,7 @@ void Compiler::emit_division(const Inst& inst, const Op& row) {
     divide(to, blinded(signed_by, t0), row.width, is_signed, remainder, true);
     return;
   }
-  if (known && divide_by(to, by, row.width, is_signed, remainder)) return;
+  if (known && divide_by(to, by, row.width, is_signed, remainder, upper_zero(inst.dst))) return;
   if (known && row.source == Source::imm) {
     a_.mov_imm(t0, by);
     divide(to, t0, row.width, is_signed, remainder, by != 0 && signed_by != -1);
@@ -275,14 +275,14 @@ void Compiler::divide(Reg to, Reg by, unsigned bits, bool is_signed, bool remain
   a_.bind(done);
 }
 
-// The upper half of n * by, into t0.
-void Compiler::multiply_high(Reg n, std::uint64_t by, bool is_signed) {
+// The upper half of n * by.
+void Compiler::multiply_high(Reg to, Reg n, std::uint64_t by, bool is_signed) {
   if (features_.bmi2 && !is_signed) {
     a_.mov_imm(t1, by);
-    a_.mulx(t0, t2, n);
+    a_.mulx(to, t2, n);
     return;
   }
-  a_.mov(64, t2, Reg::ax);
+  if (to != Reg::ax) a_.mov(64, t2, Reg::ax);
   if (n == Reg::ax) {
     a_.mov_imm(t0, by);
     n = t0;
@@ -293,28 +293,42 @@ void Compiler::multiply_high(Reg n, std::uint64_t by, bool is_signed) {
     a_.imul_high(n);
   else
     a_.mul_high(n);
-  a_.mov(64, Reg::ax, t2);
-  a_.mov(64, t0, t1);
+  if (to != Reg::ax) a_.mov(64, Reg::ax, t2);
+  a_.mov(64, to, t1);
 }
 
-void Compiler::quotient_unsigned(Reg n, std::uint64_t by, unsigned bits) {
+void Compiler::quotient_unsigned(Reg q, Reg n, std::uint64_t by, unsigned bits, bool small) {
   const UnsignedMagic m = unsigned_magic(by, bits);
   if (bits == 32) {
     if (m.add) {
       // A multiplier of 33 bits; the 64-bit reciprocal is exact for every 32-bit dividend.
-      a_.mov(32, t0, n);
-      multiply_high(t0, ~std::uint64_t{0} / by + 1, false);
+      if (!small) a_.mov(32, t0, n);
+      multiply_high(q, small ? n : t0, ~std::uint64_t{0} / by + 1, false);
       return;
     }
-    a_.mov(32, t0, n);
-    if (m.pre) a_.shift(Shift::shr, 32, t0, m.pre);
+    if (q != n || !small) a_.mov(32, q, n);
+    if (m.pre) a_.shift(Shift::shr, 32, q, m.pre);
     if (m.multiplier <= 0x7fff'ffff) {
-      a_.imul(64, t0, t0, static_cast<std::int32_t>(m.multiplier));
+      a_.imul(64, q, q, static_cast<std::int32_t>(m.multiplier));
     } else {
       a_.mov_imm(t1, m.multiplier);
-      a_.imul(64, t0, t1);
+      a_.imul(64, q, t1);
     }
-    a_.shift(Shift::shr, 64, t0, 32U + m.post);
+    a_.shift(Shift::shr, 64, q, 32U + m.post);
+    return;
+  }
+  if (m.add) {
+    multiply_high(t0, n, m.multiplier, false);
+    a_.mov(64, t1, n);
+    a_.alu(Alu::sub, 64, t1, t0);
+    a_.shift(Shift::shr, 64, t1, 1);
+    if (m.post > 1) {
+      a_.alu(Alu::add, 64, t0, t1);
+      a_.shift(Shift::shr, 64, t0, m.post - 1U);
+      if (q != t0) a_.mov(64, q, t0);
+    } else {
+      a_.lea(64, q, {t0, 0, t1, 0});
+    }
     return;
   }
   if (m.pre) {
@@ -322,16 +336,8 @@ void Compiler::quotient_unsigned(Reg n, std::uint64_t by, unsigned bits) {
     a_.shift(Shift::shr, 64, t0, m.pre);
     n = t0;
   }
-  multiply_high(n, m.multiplier, false);
-  if (m.add) {
-    a_.mov(64, t1, n);
-    a_.alu(Alu::sub, 64, t1, t0);
-    a_.shift(Shift::shr, 64, t1, 1);
-    a_.alu(Alu::add, 64, t0, t1);
-    if (m.post > 1) a_.shift(Shift::shr, 64, t0, m.post - 1U);
-  } else if (m.post) {
-    a_.shift(Shift::shr, 64, t0, m.post);
-  }
+  multiply_high(q, n, m.multiplier, false);
+  if (m.post) a_.shift(Shift::shr, 64, q, m.post);
 }
 
 void Compiler::quotient_signed(Reg n, std::uint64_t by, unsigned bits) {
@@ -349,7 +355,7 @@ void Compiler::quotient_signed(Reg n, std::uint64_t by, unsigned bits) {
     a_.shift(Shift::sar, 32, t1, 31);
     a_.alu(Alu::sub, 32, t0, t1);
   } else {
-    multiply_high(n, m.multiplier, true);
+    multiply_high(t0, n, m.multiplier, true);
     if (m.add) a_.alu(Alu::add, 64, t0, n);
     if (m.post) a_.shift(Shift::sar, 64, t0, m.post);
     a_.mov(64, t1, n);
@@ -359,7 +365,8 @@ void Compiler::quotient_signed(Reg n, std::uint64_t by, unsigned bits) {
   if (value < 0) a_.neg(bits, t0);
 }
 
-bool Compiler::divide_by(Reg to, std::uint64_t by, unsigned bits, bool is_signed, bool remainder) {
+bool Compiler::divide_by(Reg to, std::uint64_t by, unsigned bits, bool is_signed, bool remainder,
+                         bool small) {
   const auto value = bits == 32 ? std::int64_t{static_cast<std::int32_t>(by)} : static_cast<std::int64_t>(by);
   const std::uint64_t magnitude =
       is_signed && value < 0 ? 0 - static_cast<std::uint64_t>(value)
@@ -416,14 +423,13 @@ bool Compiler::divide_by(Reg to, std::uint64_t by, unsigned bits, bool is_signed
     }
     return true;
   }
-  if (is_signed)
+  if (is_signed) {
     quotient_signed(to, by, bits);
-  else
-    quotient_unsigned(to, by, bits);
-  if (!remainder) {
-    a_.mov(bits, to, t0);
-    return true;
+    if (!remainder) a_.mov(bits, to, t0);
+  } else {
+    quotient_unsigned(remainder ? t0 : to, to, by, bits, small);
   }
+  if (!remainder) return true;
   if (value == static_cast<std::int32_t>(value) || bits == 32) {
     a_.imul(bits, t0, t0, static_cast<std::int32_t>(by));
   } else {

@@ -24,7 +24,7 @@ void Compiler::emit_call(const Inst& inst, const Op& row) {
     switch (call.kind) {
       case CallKind::helper: emit_helper(call); break;
       case CallKind::array:
-      case CallKind::percpu_array: emit_array(call); break;
+      case CallKind::percpu_array: emit_array(call, Reg::none, nullptr, no_label); break;
       case CallKind::lookup:
       case CallKind::update:
       case CallKind::remove: emit_map(call); break;
@@ -60,18 +60,25 @@ void Compiler::after_helper(bool may_fault, bool may_tail_call) {
   }
 }
 
-// r0 = index < max_entries ? base + index * stride (+ cpu * cpu_stride) : 0, index = *(u32*)r2
-void Compiler::emit_array(const CallPlan& call) {
+// r0 = index < max_entries ? base + index * stride (+ cpu * cpu_stride) : 0
+void Compiler::emit_array(const CallPlan& call, Reg key, const std::uint32_t* constant, LabelId missing) {
   const MapDescriptor& map = *call.map;
+  const std::uint32_t stride = map.stride;
+  const bool percpu = call.kind == CallKind::percpu_array;
   Cold miss{Cold::constant};
   miss.reg = Reg::ax;
-  miss.back = a_.label();
-  a_.load(32, Reg::ax, {Reg::si, 0});
-  a_.alu(Alu::cmp, 32, Reg::ax, static_cast<std::int32_t>(map.max_entries));
-  a_.jump(Cond::ae, add_cold(miss));
-  a_.mov_imm(t0, address(map.base));
-  const std::uint32_t stride = map.stride;
-  if (call.kind == CallKind::percpu_array) {
+  miss.back = missing;
+  const bool goes_on = missing == no_label;
+  if (goes_on) miss.back = a_.label();
+  if (constant && *constant >= map.max_entries) {
+    a_.zero(Reg::ax);
+    if (goes_on)
+      a_.bind(miss.back);
+    else
+      a_.jump(missing);
+    return;
+  }
+  if (percpu) {
     a_.load(32, t1, {context, offsetof(RunContext, cpu)});
     if (map.cpu_stride <= 0x7fff'ffff) {
       a_.imul(64, t1, t1, static_cast<std::int32_t>(map.cpu_stride));
@@ -79,8 +86,21 @@ void Compiler::emit_array(const CallPlan& call) {
       a_.mov_imm(t2, map.cpu_stride);
       a_.imul(64, t1, t2);
     }
-    a_.alu(Alu::add, 64, t0, t1);
   }
+  if (constant) {
+    a_.mov_imm(Reg::ax, address(map.base) + std::uint64_t{*constant} * stride);
+    if (percpu) a_.alu(Alu::add, 64, Reg::ax, t1);
+    if (goes_on) a_.bind(miss.back);
+    return;
+  }
+  if (key == Reg::none)
+    a_.load(32, Reg::ax, {Reg::si, 0});
+  else
+    a_.mov(32, Reg::ax, key);
+  a_.alu(Alu::cmp, 32, Reg::ax, static_cast<std::int32_t>(map.max_entries));
+  a_.jump(Cond::ae, add_cold(miss));
+  a_.mov_imm(t0, address(map.base));
+  if (percpu) a_.alu(Alu::add, 64, t0, t1);
   if (stride <= 8 && std::has_single_bit(stride)) {
     a_.lea(64, Reg::ax, {t0, 0, Reg::ax, static_cast<std::uint8_t>(std::countr_zero(stride))});
   } else {
@@ -94,7 +114,7 @@ void Compiler::emit_array(const CallPlan& call) {
     }
     a_.alu(Alu::add, 64, Reg::ax, t0);
   }
-  a_.bind(miss.back);
+  if (goes_on) a_.bind(miss.back);
 }
 
 // The map's own function: rdi is the descriptor already (r1), rsi the key.

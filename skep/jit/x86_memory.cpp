@@ -40,6 +40,13 @@ void Compiler::emit_load(const Inst& inst, const Op& row) {
   set_upper_zero(inst.dst, row.width != 64 && !row.sign_from);
 }
 
+void Compiler::store_constant(unsigned bits, const Mem& mem, std::int32_t imm) {
+  a_.store_imm(bits, mem,
+               bits == 8    ? static_cast<std::int8_t>(imm)
+               : bits == 16 ? static_cast<std::int16_t>(imm)
+                            : imm);
+}
+
 void Compiler::emit_store(const Inst& inst, const Op& row) {
   const Access access = image::access_of(inst, row.action);
   if (row.action != Class::store_imm) {
@@ -58,10 +65,7 @@ void Compiler::emit_store(const Inst& inst, const Op& row) {
   if (hidden)
     a_.store(row.width, mem, t2);
   else
-    a_.store_imm(row.width, mem,
-                 row.width == 8    ? static_cast<std::int8_t>(imm)
-                 : row.width == 16 ? static_cast<std::int16_t>(imm)
-                                   : imm);
+    store_constant(row.width, mem, imm);
   may_fault(access, at, Reg::none, a_.offset());
 }
 

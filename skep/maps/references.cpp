@@ -23,6 +23,8 @@ void bury(const Definition& d, std::shared_ptr<void> object) {
 }  // namespace
 
 ReferenceArray::ReferenceArray(const Definition& d, Memory targets) : Map(d), targets_(std::move(targets)) {
+  if (d.type == MapType::prog_array)
+    descriptor_.targets = reinterpret_cast<const image::Image* const*>(targets_.at());
   if (d.type != MapType::array_of_maps) return;  // programs only jump through a prog_array
   descriptor_.lookup = [](MapDescriptor* m, const void* key, RunContext*) -> void* {
     std::uint32_t index = index_of(key);

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "skep/image/run.h"
+#include "skep/jit/jit.h"
 #include "skep/runtime/objects.h"
 #include "skep/runtime/runtime.h"
 #include "skep/runtime/skb.h"
@@ -56,6 +57,7 @@ struct Cpu final : image::Sink {
   std::atomic<bool> busy{false};
   std::atomic<std::uint64_t> runs{0};  // odd while a run is under way
   vm::Machine machine;
+  jit::Machine native;
   image::Regions regions;
   image::RunContext ctx;
   std::uint32_t entered = 0;  // id of the program whose maps `regions` holds

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "skep/maps/references.h"
 #include "skep/runtime/checksum.h"
 #include "skep/runtime/cpu.h"
 #include "skep/runtime/helpers.h"
@@ -47,8 +46,13 @@ uint64_t tail_call(uint64_t, uint64_t map, uint64_t index_, uint64_t, uint64_t, 
   }
   if (index >= array->max_entries) return r0(-EINVAL);
   if (ctx->tail_calls >= max_tail_calls) return r0(-EINVAL);
+<<<<<<< HEAD
   auto* programs = static_cast<const maps::ReferenceArray*>(static_cast<maps::Map*>(array->map));
   auto* target = static_cast<const image::Image*>(programs->target(index));
+=======
+  ctx->tail_calls++;
+  const image::Image* target = __atomic_load_n(array->targets + index, __ATOMIC_ACQUIRE);
+>>>>>>> refs/heads/x86
   if (!target) return r0(-EINVAL);
   ctx->tail_calls++;  // an empty slot does not count (the kernel's JITs, since 6.12)
   if (ctx->regions)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "skep/runtime/perf_map.h"
 #include "skep/runtime/state.h"
 
 namespace skep::runtime {
@@ -147,6 +148,20 @@ bool fits_together(MapObject& array, const ProgObject& prog) {
          (!tail_calls || array.owner_attach_type == prog.image.attach_type);
 }
 
+static Result<void> compile(const Options& options, ProgObject& prog) {
+  prog.image.trusted = options.trust_programs;
+  if (!options.jit || (!prog.image.verified && !prog.image.trusted)) return {};
+  Result<jit::Code> code = jit::compile(prog.image);
+  // A machine without a back end has the interpreter.
+  if (!code && code.error().code == EOPNOTSUPP) return {};
+  if (!code) return Failure(std::move(code.error()));
+  prog.code = std::move(*code);
+  prog.image.native = prog.code->handle();
+  own_faults();
+  if (!options.perf_map.empty()) TRY(write_perf_map(*prog.code, options.perf_map));
+  return {};
+}
+
 long prog_load(Call& call) {
   const auto& attr = call.attr<ProgLoadAttr>();
   if (attr.prog_flags & ~known_flags)
@@ -181,6 +196,8 @@ long prog_load(Call& call) {
     long result = refuse(std::move(loaded.error()));
     return write_log(call, text, result);
   }
+  if (Result<void> compiled = compile(call.state.options, *prog); !compiled)
+    return refuse(std::move(compiled.error()));
   if (long error = write_log(call, {}, 0)) return error;
   prog->id = call.state.progs.reserve();
   call.state.progs.add(prog);

@@ -70,6 +70,11 @@ struct Options {
   std::uint64_t seed = 1;
   // Instructions that one run may execute before it is stopped.
   std::uint64_t budget = 1'000'000'000;
+  // Programs that carry a verdict are compiled when they are loaded.
+  bool jit = true;
+  // For tests and benchmarks: all programs count as verified, nothing is checked any more.
+  bool trust_programs = false;
+  std::string perf_map;  // file that gets the names of compiled programs (perf_map_path()); empty: none
   uapi::KernelVersion version{6, 18, 0};  // what kernel_version() says
   std::string kernel_btf;                 // file; empty: /sys/kernel/btf/vmlinux where it can be read
   // What devices there are. Devmaps take no other ifindex (EINVAL, as from the kernel).

@@ -13,6 +13,7 @@ void TestRun::begin_runs() {
   image::RunContext& ctx = cpu.ctx;
   ctx.inputs = call.state.inputs.load(std::memory_order_relaxed);
   ctx.regions = &cpu.regions;
+  ctx.copy_guarded = copy_guarded;
 }
 
 long TestRun::run_once() {
@@ -24,11 +25,18 @@ long TestRun::run_once() {
   ctx.tail_target = nullptr;
   ctx.budget = call.state.options.budget;
   std::uint64_t r0 = 0;
+<<<<<<< HEAD
   Engine* engine = call.state.engine;
   bool ended = engine ? engine->run(prog, cpu, &r0) : cpu.machine.run(prog.image, ctx, &r0);
   cpu.release_lock();
   if (!ended) [[unlikely]] {
     std::string text = engine ? engine->fault() : cpu.machine.fault().message();
+=======
+  bool ended = prog.code ? cpu.native.run(*prog.code, ctx, &r0) : cpu.machine.run(prog.image, ctx, &r0);
+  cpu.release_lock();
+  if (!ended) [[unlikely]] {
+    std::string text = prog.code ? cpu.native.fault().message() : cpu.machine.fault().message();
+>>>>>>> refs/heads/x86
     call.task.set_fault(text);
     return refuse(EFAULT, "program '{}': {}", prog.image.name, text);
   }

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <type_traits>
 
+#include "skep/jit/jit.h"
+
 #if defined(__x86_64__)
 
 // rdi: to, rsi: from, rdx: bytes; 0 or, when the handler moved on, 1. Short copies word by word: the start of
@@ -107,6 +109,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
         reinterpret_cast<std::uint64_t>(skep_guarded_copy_fault));
     return;
   }
+  if (jit::recover(info->si_addr, context)) return;
   // Not ours: whoever was there before answers; without anybody the instruction faults again and ends the
   // process.
   const struct sigaction& before = signal == SIGBUS ? before_bus : before_segv;
@@ -132,15 +135,42 @@ void install() {
 
 }  // namespace
 
-bool copy_guarded(void* to, const void* from, std::size_t size) {
+void own_faults() {
   static std::once_flag once;
   std::call_once(once, install);
+}
+
+bool copy_guarded(void* to, const void* from, std::size_t size) {
+  own_faults();
   return skep_guarded_copy(to, from, size) == 0;
 }
 
 #else
 
 namespace skep::runtime {
+namespace {
+
+struct sigaction before_segv, before_bus;
+
+// Faults of compiled programs; all others go to whoever was there before.
+void on_fault(int signal, siginfo_t* info, void* context) {
+  if (jit::recover(info->si_addr, context)) return;
+  sigaction(signal, signal == SIGBUS ? &before_bus : &before_segv, nullptr);
+}
+
+}  // namespace
+
+void own_faults() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction action = {};
+    action.sa_sigaction = on_fault;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &before_segv);
+    sigaction(SIGBUS, &action, &before_bus);
+  });
+}
 
 bool copy_guarded(void* to, const void* from, std::size_t size) {
   // Reading ourselves: the kernel checks both sides of the copy.

@@ -17,6 +17,10 @@ namespace skep::runtime {
 // stays).
 bool copy_guarded(void* to, const void* from, std::size_t size);
 
+// Makes this process' handler of SIGSEGV and SIGBUS the one that knows the copies above and compiled programs
+// (jit::recover). Called before the first run of compiled code; any number of times.
+void own_faults();
+
 class UserMemory {
  public:
   // Copies from the user's address; false: EFAULT.

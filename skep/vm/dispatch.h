@@ -158,6 +158,7 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
   unsigned bad_register = 0;
   const image::CallTarget* target = nullptr;
   const image::Function* callee = nullptr;
+  [[maybe_unused]] std::uint64_t nothing = 0;  // stands in for memory that is not there
 
   if constexpr (checked) load_regions();
 
@@ -201,9 +202,14 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
     if (left < 0) [[unlikely]] \
       goto out_of_budget;      \
   }
+#define POLL(place)                                                                              \
+  if constexpr (requires { requires Probe::cancellable; })                                       \
+    if ((place) <= pc && ctx.cancel && ctx.cancel->load(std::memory_order_relaxed)) [[unlikely]] \
+      goto cancelled;
 #define GO_ON_AT(place)               \
   do {                                \
     CHARGE                            \
+    POLL(place)                       \
     pc = (place);                     \
     if constexpr (checked) mark = pc; \
     DISPATCH;                         \
@@ -229,6 +235,13 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
     else                                         \
       probe.on_load(*image, INDEX, at, bytes);   \
   }
+  // Accesses that may fault by right (image::Access), in images with a verdict.
+#define FACTS(fact, base, bytes)                                        \
+  if constexpr (!checked)                                               \
+    if (fact) [[unlikely]] {                                            \
+      nothing = 0;                                                      \
+      at = address_by_fact(*image, ctx, *pc, r[base], bytes, &nothing); \
+    }
 #define LOSE_ARGUMENTS \
   if constexpr (checked) r[1] = r[2] = r[3] = r[4] = r[5] = poison;
 
@@ -337,6 +350,7 @@ do_addr_space_cast: {
     USE(pc->src)                                                                       \
     std::uint64_t at = r[pc->src] + static_cast<std::uint64_t>(std::int64_t{pc->off}); \
     ACCESS(at, sizeof(type), false)                                                    \
+    FACTS(pc->imm, pc->src, sizeof(type))                                              \
     type x;                                                                            \
     __builtin_memcpy(&x, reinterpret_cast<const void*>(at), sizeof x);                 \
     r[pc->dst] = (expression);                                                         \
@@ -356,6 +370,7 @@ do_addr_space_cast: {
     USE(pc->dst)                                                                       \
     std::uint64_t at = r[pc->dst] + static_cast<std::uint64_t>(std::int64_t{pc->off}); \
     ACCESS(at, sizeof(type), true)                                                     \
+    FACTS(pc->src, pc->dst, sizeof(type))                                              \
     auto x = static_cast<type>(pc->imm);                                               \
     __builtin_memcpy(reinterpret_cast<void*>(at), &x, sizeof x);                       \
     NEXT;                                                                              \
@@ -365,6 +380,7 @@ do_addr_space_cast: {
     USE(pc->src)                                                                       \
     std::uint64_t at = r[pc->dst] + static_cast<std::uint64_t>(std::int64_t{pc->off}); \
     ACCESS(at, sizeof(type), true)                                                     \
+    FACTS(pc->imm, pc->dst, sizeof(type))                                              \
     auto x = static_cast<type>(r[pc->src]);                                            \
     __builtin_memcpy(reinterpret_cast<void*>(at), &x, sizeof x);                       \
     NEXT;                                                                              \
@@ -376,16 +392,17 @@ do_addr_space_cast: {
 #undef STORE
 
   // Atomics need natural alignment, as in the kernel.
-#define ATOMIC_ACCESS(type, reg, write)                                          \
-  USE(reg)                                                                       \
-  std::uint64_t at = r[reg] + static_cast<std::uint64_t>(std::int64_t{pc->off}); \
-  ACCESS(at, sizeof(type), write)                                                \
-  if constexpr (checked)                                                         \
-    if (at % sizeof(type)) [[unlikely]] {                                        \
-      bad_address = at;                                                          \
-      bad_bytes = sizeof(type);                                                  \
-      goto misaligned;                                                           \
-    }                                                                            \
+#define ATOMIC_ACCESS(type, reg, write)                                                            \
+  USE(reg)                                                                                         \
+  std::uint64_t at = r[reg] + static_cast<std::uint64_t>(std::int64_t{pc->off});                   \
+  ACCESS(at, sizeof(type), write)                                                                  \
+  if constexpr (checked)                                                                           \
+    if (at % sizeof(type)) [[unlikely]] {                                                          \
+      bad_address = at;                                                                            \
+      bad_bytes = sizeof(type);                                                                    \
+      goto misaligned;                                                                             \
+    }                                                                                              \
+  FACTS(image::access_of(*pc, isa::row(pc->op).action) != image::Access::plain, reg, sizeof(type)) \
   [[maybe_unused]] auto* cell = reinterpret_cast<type*>(at);
 
 #define ATOMIC_WIDTH(name, builtin, width, type)                                 \
@@ -671,6 +688,9 @@ helper_fault:
 out_of_budget:
   fail_budget(state, Place{image, INDEX});
   goto failed;
+cancelled:
+  fail(state, Place{image, INDEX}, FaultKind::cancelled, "the run was cancelled");
+  goto failed;
 stopped:
   fail(state, Place{image, INDEX}, FaultKind::stopped, "stopped by the probe");
   goto failed;
@@ -682,11 +702,13 @@ failed:
 #undef DISPATCH
 #undef NEXT
 #undef CHARGE
+#undef POLL
 #undef GO_ON_AT
 #undef JUMP
 #undef JUMP_IF
 #undef USE
 #undef ACCESS
+#undef FACTS
 #undef LOSE_ARGUMENTS
 }
 
@@ -710,6 +732,11 @@ std::uint64_t call_back(image::RunContext* ctx, image::FunctionValue function, s
     fail_depth(state, place);
     return 1;
   }
+  if constexpr (requires { requires Probe::cancellable; })
+    if (ctx->cancel && ctx->cancel->load(std::memory_order_relaxed)) {
+      fail(state, place, FaultKind::cancelled, "the run was cancelled");
+      return 1;
+    }
   const unsigned caller = state.depth++;
   Registers registers;
   enter_frame<checked>(state, registers);

@@ -19,6 +19,7 @@ enum class FaultKind : std::uint8_t {
   instruction,  // an instruction that cannot run here: unknown row, addr_space_cast without an arena
   budget,       // the instruction budget ran out
   stopped,      // the probe wanted no more
+  cancelled,    // RunContext::cancel
 };
 
 struct Fault {

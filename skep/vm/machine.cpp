@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "skep/base/check.h"
+#include "skep/isa/ops.h"
 #include "skep/vm/state.h"
 
 namespace skep::vm {
@@ -39,6 +40,19 @@ void end_run(State& state, image::RunContext& ctx) {
   ctx.engine = nullptr;
   ctx.call_function = nullptr;
   state.running = false;
+}
+
+std::uint64_t address_by_fact(const image::Image& image, const image::RunContext& ctx,
+                              const image::Inst& inst, std::uint64_t base, unsigned bytes,
+                              std::uint64_t* nothing) {
+  const auto off = static_cast<std::uint64_t>(std::int64_t{inst.off});
+  std::uint64_t at = base + off;
+  if (image::access_of(inst, isa::row(inst.op).action) == image::Access::arena)
+    at = (image::arena_base(image) | (base & 0xffff'ffff)) + off;
+  std::uint64_t seen;
+  if (ctx.copy_guarded && !ctx.copy_guarded(&seen, reinterpret_cast<const void*>(at), bytes))
+    return reinterpret_cast<std::uint64_t>(nothing);
+  return at;
 }
 
 bool cast_address(const image::Image& image, std::uint64_t imm, std::uint64_t value, std::uint64_t* result) {

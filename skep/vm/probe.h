@@ -28,4 +28,9 @@ struct NoProbe {
   }
 };
 
+// Nothing but RunContext::cancel, which is looked at on jumps backwards and callbacks.
+struct CancelProbe : NoProbe {
+  static constexpr bool cancellable = true;
+};
+
 }  // namespace skep::vm

@@ -120,6 +120,12 @@ void note_result(State& state, const image::CallTarget& target, std::uint64_t ma
 void begin_run(State& state, const image::Image& image, image::RunContext& ctx);
 void end_run(State& state, image::RunContext& ctx);
 
+// The address of an access that is not plain (image::Access), `base` being its register's value; `nothing`
+// where the memory is not there.
+std::uint64_t address_by_fact(const image::Image& image, const image::RunContext& ctx,
+                              const image::Inst& inst, std::uint64_t base, unsigned bytes,
+                              std::uint64_t* nothing);
+
 using image::find_function;
 using image::packet_bytes;
 

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -91,20 +91,24 @@ inline Outcome run_jit(const image::Image& image, image::RunContext& ctx, const 
 // must come out the same.
 inline std::uint64_t value(const Program& program, const Environment& environment = {},
                            const std::vector<std::uint8_t>& memory = {}) {
+  // At one address, which programs may well turn into numbers.
+  alignas(64) static std::uint8_t place[4096];
   auto image = lower(program, environment);
   image->trusted = true;
-  std::vector<std::uint8_t> expected = memory;
+  const Arguments arguments{reinterpret_cast<std::uint64_t>(place), memory.size()};
+  auto fill = [&] { std::copy(memory.begin(), memory.end(), place); };
+  fill();
   image::RunContext ctx;
-  Outcome vm = run_vm(*image, ctx, {reinterpret_cast<std::uint64_t>(expected.data()), expected.size()});
+  Outcome vm = run_vm(*image, ctx, arguments);
   EXPECT_TRUE(vm.done) << vm.fault;
+  const std::vector<std::uint8_t> expected(place, place + memory.size());
   for (const Way& way : ways()) {
-    std::vector<std::uint8_t> got = memory;
+    fill();
     image::RunContext jit_ctx;
-    Outcome jit =
-        run_jit(*image, jit_ctx, {reinterpret_cast<std::uint64_t>(got.data()), got.size()}, way.options);
+    Outcome jit = run_jit(*image, jit_ctx, arguments, way.options);
     EXPECT_TRUE(jit.done) << way.name << ": " << jit.fault;
     EXPECT_EQ(jit.r0, vm.r0) << way.name;
-    EXPECT_EQ(got, expected) << way.name;
+    EXPECT_EQ(std::vector<std::uint8_t>(place, place + memory.size()), expected) << way.name;
   }
   return vm.r0;
 }

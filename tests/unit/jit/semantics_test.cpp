@@ -100,7 +100,7 @@ TEST(Semantics, arithmetic_of_every_row_at_the_edges) {
     rows++;
     if (row.source == isa::Source::imm) {
       for (std::uint64_t b : edges)
-        for (unsigned dst : {0U, 1U, 3U, 6U}) {
+        for (unsigned dst : {0U, 3U}) {
           const auto imm = static_cast<std::int32_t>(b);
           Row one = prepare(around(make(row.name, dst, 0, 0, imm), dst, dst));
           for (std::uint64_t a : edges) compare(one, row.name, a, b);
@@ -261,10 +261,6 @@ TEST(Semantics, atomics_of_every_row) {
         p.push_back(make("ldxdw", 1, 7, 8));
         p.push_back(make("mul64_imm", 0, 0, 0, 31));
         p.push_back(make("xor64_reg", 0, 1));
-        if (base == src || base == 0 || src == 0) {
-          // Addresses must not come out: compare the memory alone.
-          p.push_back(make("mov64_reg", 0, 1));
-        }
         p.push_back(make("exit"));
         value(p, {}, memory);
       }

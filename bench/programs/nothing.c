@@ -1,0 +1,7 @@
+// What a run costs by itself.
+#include "bench.h"
+
+PROGRAM(nothing)
+{
+	return 2;
+}
