@@ -46,13 +46,7 @@ uint64_t tail_call(uint64_t, uint64_t map, uint64_t index_, uint64_t, uint64_t, 
   }
   if (index >= array->max_entries) return r0(-EINVAL);
   if (ctx->tail_calls >= max_tail_calls) return r0(-EINVAL);
-<<<<<<< HEAD
-  auto* programs = static_cast<const maps::ReferenceArray*>(static_cast<maps::Map*>(array->map));
-  auto* target = static_cast<const image::Image*>(programs->target(index));
-=======
-  ctx->tail_calls++;
   const image::Image* target = __atomic_load_n(array->targets + index, __ATOMIC_ACQUIRE);
->>>>>>> refs/heads/x86
   if (!target) return r0(-EINVAL);
   ctx->tail_calls++;  // an empty slot does not count (the kernel's JITs, since 6.12)
   if (ctx->regions)

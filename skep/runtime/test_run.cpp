@@ -25,18 +25,15 @@ long TestRun::run_once() {
   ctx.tail_target = nullptr;
   ctx.budget = call.state.options.budget;
   std::uint64_t r0 = 0;
-<<<<<<< HEAD
   Engine* engine = call.state.engine;
-  bool ended = engine ? engine->run(prog, cpu, &r0) : cpu.machine.run(prog.image, ctx, &r0);
+  bool ended = engine      ? engine->run(prog, cpu, &r0)
+               : prog.code ? cpu.native.run(*prog.code, ctx, &r0)
+                           : cpu.machine.run(prog.image, ctx, &r0);
   cpu.release_lock();
   if (!ended) [[unlikely]] {
-    std::string text = engine ? engine->fault() : cpu.machine.fault().message();
-=======
-  bool ended = prog.code ? cpu.native.run(*prog.code, ctx, &r0) : cpu.machine.run(prog.image, ctx, &r0);
-  cpu.release_lock();
-  if (!ended) [[unlikely]] {
-    std::string text = prog.code ? cpu.native.fault().message() : cpu.machine.fault().message();
->>>>>>> refs/heads/x86
+    std::string text = engine      ? engine->fault()
+                       : prog.code ? cpu.native.fault().message()
+                                   : cpu.machine.fault().message();
     call.task.set_fault(text);
     return refuse(EFAULT, "program '{}': {}", prog.image.name, text);
   }
