@@ -46,12 +46,12 @@ class ChanceProbe : public vm::NoProbe {
         bool moves = op.width == 64 && op.sign_from == 0 &&
                      (op.operation == isa::Operation::mov || op.operation == isa::Operation::add ||
                       op.operation == isa::Operation::sub);
-        if ((dst_counts || src_counts) && !moves) found_ = true;
-        if (dst_counts && src_counts) found_ = true;
+        if ((dst_counts || src_counts) && !moves) find("arithmetic on an address");
+        if (dst_counts && src_counts) find("arithmetic on two addresses");
         break;
       }
       case isa::Class::endian:
-        if (is_address(r[i.dst])) found_ = true;
+        if (is_address(r[i.dst])) find("an address swapped");
         break;
       case isa::Class::jump_if: {
         bool null_check = op.source == isa::Source::imm && i.imm == 0 && op.width == 64 &&
@@ -59,24 +59,28 @@ class ChanceProbe : public vm::NoProbe {
         bool of_packet = in_packet(r[i.dst]) && op.source == isa::Source::reg && in_packet(r[i.src]);
         if (!null_check && !of_packet &&
             (is_address(r[i.dst]) || (op.source == isa::Source::reg && is_address(r[i.src]))))
-          found_ = true;
+          find("a comparison of addresses");
         break;
       }
       case isa::Class::store:
       case isa::Class::store_release:
       case isa::Class::atomic:
-        if (is_address(r[i.src])) found_ = true;
+        // A pointer may be spilled, and comes back whole: on_load() sees to that.
+        if (is_address(r[i.src]) && !(op.action == isa::Class::store && op.width == 64 &&
+                                      on_stack(r[i.dst] + static_cast<std::uint64_t>(std::int64_t{i.off}))))
+          find("an address as a number");
+        other_cell(r[i.dst], i.off);
         break;
       case isa::Class::exit:
-        if (is_address(r[0])) found_ = true;
+        if (is_address(r[0])) find("an address as the result");
         forget_frame();
         break;
       case isa::Class::packet_indirect:
-        if (is_address(r[i.src])) found_ = true;
+        if (is_address(r[i.src])) find("an address as a number");
         break;
       case isa::Class::load:
-      case isa::Class::load_acquire:
-      case isa::Class::store_imm:
+      case isa::Class::load_acquire: other_cell(r[i.src], i.off); break;
+      case isa::Class::store_imm: other_cell(r[i.dst], i.off); break;
       case isa::Class::packet_absolute:
       case isa::Class::load_imm64:
       case isa::Class::jump:
@@ -93,7 +97,7 @@ class ChanceProbe : public vm::NoProbe {
     if (bytes == 8 || in_context(address)) return;
     std::uint64_t word;
     std::memcpy(&word, reinterpret_cast<const void*>(address & ~std::uint64_t{7}), sizeof word);
-    if (is_address(word)) found_ = true;
+    if (is_address(word)) find("a part of an address");
   }
   void on_store(const image::Image& image, std::uint32_t inst, std::uint64_t address, unsigned bytes) {
     const isa::Op& op = isa::row(image.insts[inst].op);
@@ -102,12 +106,11 @@ class ChanceProbe : public vm::NoProbe {
   }
   bool on_call(const image::Image&, std::uint32_t, const image::CallTarget& target,
                vm::Registers& registers) {
-    // Arguments that are numbers, and buffers.
+    // Arguments that are numbers, and buffers. Whether a helper fills the buffer it gets is not known before.
     if (target.helper)
       for (unsigned n = 0; n < 5; n++) {
         uapi::Arg arg = target.helper->args[n];
         std::uint64_t value = registers.r[n + 1];
-        if (arg == uapi::Arg::uninit_mem && n < 4) write_stack(value, registers.r[n + 2]);
         if (arg == uapi::Arg::map_key || arg == uapi::Arg::map_value) {
           const auto* map = reinterpret_cast<const image::MapDescriptor*>(registers.r[1]);
           read_stack(value, arg == uapi::Arg::map_key ? map->key_size : map->value_size);
@@ -117,13 +120,17 @@ class ChanceProbe : public vm::NoProbe {
         if ((arg == uapi::Arg::anything || arg == uapi::Arg::scalar || arg == uapi::Arg::size ||
              arg == uapi::Arg::size_or_zero) &&
             is_address(registers.r[n + 1]))
-          found_ = true;
+          find("an address as a number");
       }
     return false;
   }
-  bool found() const { return found_; }
+  // Empty: nothing was found.
+  const char* found() const { return found_; }
 
  private:
+  void find(const char* what) {
+    if (!*found_) found_ = what;
+  }
   bool in_packet(std::uint64_t value) const {
     auto head = reinterpret_cast<std::uint64_t>(ctx_.packet.head);
     return value - head < 0x20000;
@@ -146,8 +153,17 @@ class ChanceProbe : public vm::NoProbe {
     // Anything else up there is an address of this process.
     return value >> 40 == 0x7f || value >> 40 == 0x55 || value >> 40 == 0x56;
   }
+  // From one element of a map into another one: which lies there is the map's affair.
+  void other_cell(std::uint64_t base, std::int32_t off) {
+    for (const image::Region& region : ctx_.regions->all()) {
+      std::uint64_t from = base - region.base, to = from + static_cast<std::uint64_t>(std::int64_t{off});
+      if (region.stride && from < region.size && from / region.stride != to / region.stride)
+        find("another element of a map");
+    }
+  }
   // Stack that nobody wrote to since its frame began: zero in a checked run, anything elsewhere.
   std::uint64_t stacks() const { return reinterpret_cast<std::uint64_t>(state_.stacks); }
+  bool on_stack(std::uint64_t address) const { return address - stacks() < sizeof written_; }
   void forget_frame() {
     for (std::uint64_t i = 0; i < vm::stack_bytes && i < frame_; i++) written_[frame_ - 1 - i] = false;
   }
@@ -157,7 +173,7 @@ class ChanceProbe : public vm::NoProbe {
   }
   void read_stack(std::uint64_t address, std::uint64_t bytes) {
     for (std::uint64_t i = 0; i < bytes && address + i - stacks() < sizeof written_; i++)
-      if (!written_[address + i - stacks()]) found_ = true;
+      if (!written_[address + i - stacks()]) find("stack that was not written");
   }
 
   const vm::State& state_;
@@ -165,7 +181,7 @@ class ChanceProbe : public vm::NoProbe {
   const image::Image* image_ = nullptr;
   bool written_[vm::max_frames * vm::stack_stride] = {};
   std::uint64_t frame_ = 0, last_frame_ = ~std::uint64_t{0};
-  bool found_ = false;
+  const char* found_ = "";
 };
 
 }  // namespace
@@ -191,7 +207,8 @@ struct InProcess::Body final : runtime::Engine {
 #endif
 
   EngineKind kind = EngineKind::vm_checked;
-  bool watch = false, chance_seen = false;
+  bool watch = false;
+  std::string chance;
   std::uint64_t result = 0;
   bool ran = false, ended = false;
   Outcome noted;  // the fault
@@ -220,7 +237,7 @@ struct InProcess::Body final : runtime::Engine {
         vm::run_probed(probed, prog.image, cpu.ctx,
                        reinterpret_cast<std::uint64_t>(prog.image.functions.data()), arguments, 1, probe, r0);
     if (!done) note(probed.fault());
-    chance_seen = probe.found();
+    chance = probe.found();
     return done;
   }
   bool run_native([[maybe_unused]] const runtime::ProgObject& prog, [[maybe_unused]] runtime::Cpu& cpu,
@@ -299,14 +316,21 @@ Result<void> InProcess::load(const Case& c) {
   return {};
 }
 
-Result<void> InProcess::compile() {
+Result<void> InProcess::compile([[maybe_unused]] unsigned variant) {
 #if SKEP_HAVE_JIT
+  jit::Options options;
+  options.combine = variant != 1;
+  options.inline_helpers = variant != 2 && variant != 5;
+  options.blind_constants = variant == 3 || variant == 5;
+  options.blind_seed = variant;
+  if (variant == 4) options.features = jit::Features{};  // no processor has less
+  options.cancellable = variant == 5;
   Body& b = *body_;
   b.codes.clear();
   b.codes.reserve(b.loaded.size());
   for (const auto& program : b.loaded) {
     program->image.trusted = true;
-    b.codes.push_back(TRY(jit::compile(program->image)));
+    b.codes.push_back(TRY(jit::compile(program->image, options)));
     program->image.native = b.codes.back().handle();
   }
   return {};
@@ -335,13 +359,13 @@ void InProcess::run(const Case& c, EngineKind kind, Outcome& out) {
   out.out_of_budget = b.noted.out_of_budget;
 }
 
-bool InProcess::depends_on_chance(const Case& c) {
+std::string InProcess::find_chance(const Case& c) {
   Outcome out;
   body_->watch = true;
-  body_->chance_seen = false;
+  body_->chance.clear();
   run(c, EngineKind::vm_checked, out);
   body_->watch = false;
-  return body_->chance_seen;
+  return body_->chance;
 }
 
 struct KernelEngine::Body {

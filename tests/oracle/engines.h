@@ -19,13 +19,15 @@ class InProcess {
 
   // Loads the case; what was loaded before goes.
   Result<void> load(const Case& c);
-  // Makes machine code of what is loaded.
-  Result<void> compile();
+  // Makes machine code of what is loaded, in one of the ways that jit::Options offers.
+  static constexpr unsigned variants = 6;
+  Result<void> compile(unsigned variant = 0);
   // Runs what is loaded. The unchecked engines trust it.
   void run(const Case& c, EngineKind kind, Outcome& out);
   // Runs it checked and looks whether a number was made from an address (of memory, a map, a function) or
   // read from stack that was never written: then the result may differ between engines by right.
-  bool depends_on_chance(const Case& c);
+  // Says what was found; empty: nothing.
+  std::string find_chance(const Case& c);
 
  private:
   struct Body;

@@ -3,6 +3,7 @@
 // smaller and written as a golden file.
 //
 // Programs run in a child process: a crash or a hang of an engine is a result like any other.
+#include <dirent.h>
 #include <fmt/format.h>
 #include <getopt.h>
 #include <signal.h>
@@ -15,14 +16,17 @@
 #include <atomic>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
+#include "bare.h"
 #include "compare.h"
 #include "generator.h"
 #include "golden.h"
 #include "pools.h"
 #include "shrink.h"
 #include "skep/isa/ops.h"
+#include "skep/kernel/kernel.h"
 #if SKEP_HAVE_JIT
 #include "skep/jit/jit.h"
 #endif
@@ -39,18 +43,19 @@ constexpr const char* usage =
     "  --shrink DIR      writes what disagrees, made smaller, to DIR\n"
     "  --seconds T       ends after that time\n"
     "  --rows            fails if a row of the instruction table was never run\n"
-    "  --refusals        prints why the kernel refused\n"
+    "  --refusals        prints why the kernel refused, and why wild programs were not compared\n"
     "  --print           prints the case of --seed as a golden file\n"
     "  --replay FILE...  runs golden files instead\n"
+    "  --bare PATH...    runs bare programs (files or folders) on every engine instead\n"
     "  --bless           with --replay: writes the results into the files\n";
 
 struct Settings {
   std::uint64_t programs = 1000, seed = 1;
   bool jit = false, kernel = false, wild = false, refusals = false, rows = false, print = false,
-       bless = false;
+       bless = false, bare = false;
   double seconds = 0;
   std::string shrink_to;
-  std::vector<std::string> replay;
+  std::vector<std::string> files;
 };
 
 constexpr unsigned reasons_limit = 200;
@@ -151,7 +156,10 @@ void count(Shared& shared, const Case& c, const Judged& judged, std::uint64_t se
       shared.endless++;
       if (c.wild) return;
       break;
-    case Verdict::chance: shared.chance++; return;
+    case Verdict::chance:
+      shared.chance++;
+      count_reason(shared, judged.text, seed);
+      return;
   }
   shared.disagreed++;
   if (shared.bad_count < std::size(shared.bad_seeds)) shared.bad_seeds[shared.bad_count++] = seed;
@@ -179,13 +187,15 @@ void count(Shared& shared, const Case& c, const Judged& judged, std::uint64_t se
 // Asked in a child of its own each time.
 class StillWrong final : public Question {
  public:
-  StillWrong(Engines& engines, Verdict verdict) : engines_(engines), verdict_(verdict) {}
+  // `suspect`: a smaller case must not depend on chance.
+  StillWrong(Engines& engines, Verdict verdict, bool suspect)
+      : engines_(engines), verdict_(verdict), suspect_(suspect) {}
   bool still(const Case& c) override {
     pid_t child = fork();
     if (child == 0) {
       alarm(5);
       catch_signals();
-      Judged judged = judge(engines_, c, {.suspect = true});
+      Judged judged = judge(engines_, c, {.suspect = suspect_});
       _exit(judged.verdict == verdict_ ? 1 : 0);
     }
     int status = 0;
@@ -197,6 +207,7 @@ class StillWrong final : public Question {
  private:
   Engines& engines_;
   Verdict verdict_;
+  bool suspect_;
 };
 
 // Who disagrees, told by a child that may crash.
@@ -228,14 +239,15 @@ std::string describe(Engines& engines, const Case& c) {
 
 void write_smaller(const Settings& settings, Engines& engines, std::uint64_t seed) {
   Case c = make_case(settings, seed);
+  bool suspect = !engines.here->load(c) || engines.here->find_chance(c).empty();
   Verdict verdict = Verdict::agreed;
   for (Verdict v : {Verdict::disagreed, Verdict::faulted, Verdict::endless, Verdict::refused})
-    if (verdict == Verdict::agreed && StillWrong(engines, v).still(c)) verdict = v;
+    if (verdict == Verdict::agreed && StillWrong(engines, v, suspect).still(c)) verdict = v;
   if (verdict == Verdict::agreed) {
     fmt::print("seed {}: not wrong when it runs again\n", seed);
     return;
   }
-  StillWrong question(engines, verdict);
+  StillWrong question(engines, verdict, suspect);
   Golden golden;
   golden.c = shrink(c, question);
   golden.note = fmt::format("seed {}, {} programs: {}", seed, settings.wild ? "wild" : "valid",
@@ -258,7 +270,7 @@ int replay(const Settings& settings) {
     return 77;
   }
   unsigned bad = 0, accepted = 0;
-  for (const std::string& path : settings.replay) {
+  for (const std::string& path : settings.files) {
     std::ifstream file(path);
     std::stringstream text;
     text << file.rdbuf();
@@ -284,9 +296,107 @@ int replay(const Settings& settings) {
     }
     bad += wrong;
   }
-  fmt::print("oracle: {} golden files, {} wrong{}\n", settings.replay.size(), bad,
+  fmt::print("oracle: {} golden files, {} wrong{}\n", settings.files.size(), bad,
              settings.kernel ? fmt::format(", {} accepted by the kernel", accepted) : "");
   return bad ? 1 : 0;
+}
+
+// The files themselves, and those of folders, in order of their names.
+std::vector<std::string> list_files(const std::vector<std::string>& paths) {
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    DIR* dir = opendir(path.c_str());
+    if (!dir) {
+      files.push_back(path);
+      continue;
+    }
+    while (const dirent* entry = readdir(dir)) {
+      std::string name = entry->d_name;
+      if (name.ends_with(".data") || name.ends_with(".txt")) files.push_back(path + "/" + name);
+    }
+    closedir(dir);
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// A bare program in a child of its own: it may crash.
+std::string run_bare_apart(const Bare& test, EngineKind kind) {
+  int ends[2];
+  if (pipe(ends) != 0) return "no pipe";
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    catch_signals();
+    std::string problem = run_bare(test, kind);
+    [[maybe_unused]] ssize_t written = write(ends[1], problem.data(), problem.size());
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string text;
+  char buffer[512];
+  for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(got));
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? fmt::format("ended with {}", strsignal(WTERMSIG(status))) : text;
+}
+
+int run_bare_files(const Settings& settings) {
+  struct Count {
+    std::string_view engine;
+    EngineKind kind;
+    unsigned good;
+  };
+  std::vector<Count> counts{{"checked interpreter", EngineKind::vm_checked, 0},
+                            {"unchecked interpreter", EngineKind::vm_unchecked, 0}};
+  if (settings.jit && have_jit()) counts.push_back({"jit", EngineKind::jit, 0});
+  std::optional<kernel::Kernel> kernel;
+  if (settings.kernel) kernel.emplace();
+  unsigned wrong = 0, programs = 0, in_kernel = 0;
+  bool seen[isa::op_count] = {};
+  for (const std::string& path : list_files(settings.files)) {
+    auto test = parse_bare(path);
+    if (!test) {
+      fmt::print("{}\n", test.error().message);
+      wrong++;
+      continue;
+    }
+    programs++;
+    for (isa::OpId id : bare_rows(*test)) seen[id] = true;
+    for (Count& count : counts) {
+      // A fault that checks alone find is nothing for the others.
+      bool asked = count.kind == EngineKind::vm_checked
+                       ? !test->native
+                       : !test->checked_only && (!test->native || count.kind == EngineKind::jit);
+      std::string problem = asked ? run_bare_apart(*test, count.kind) : std::string();
+      if (!problem.empty()) fmt::print("{}: {}: {}\n", test->name, count.engine, problem);
+      count.good += problem.empty();
+      wrong += !problem.empty();
+    }
+    bool accepted = false;
+    if (kernel && !test->here && test->result != "fault") {
+      std::string problem = run_bare_in_kernel(*test, *kernel, &accepted);
+      if (accepted && !problem.empty()) {
+        fmt::print("{}: kernel: {}\n", test->name, problem);
+        wrong++;
+      }
+    }
+    in_kernel += accepted;
+  }
+  fmt::print("oracle: {} bare programs", programs);
+  for (const Count& count : counts) fmt::print(", {} {}", count.engine, count.good);
+  if (kernel) fmt::print(", kernel judged {}", in_kernel);
+  fmt::print(", {} wrong\n", wrong);
+  if (settings.rows)
+    for (isa::OpId id = 0; id < isa::op_count; id++)
+      if (made(isa::row(id)) == Made::by_golden && !seen[id]) {
+        fmt::print("no file has {}\n", isa::row(id).name);
+        wrong++;
+      }
+  return wrong || programs == 0 ? 1 : 0;
 }
 
 int report(const Settings& settings, const Shared& shared, double spent) {
@@ -297,7 +407,9 @@ int report(const Settings& settings, const Shared& shared, double spent) {
       if (r.count) reasons.push_back(r);
     std::sort(reasons.begin(), reasons.end(),
               [](const Reason& a, const Reason& b) { return a.count > b.count; });
-    for (const Reason& r : reasons) fmt::print("{:8} refused: {} (seed {})\n", r.count, r.text, r.seed);
+    for (const Reason& r : reasons)
+      fmt::print("{:8} {}: {} (seed {})\n", r.count, settings.wild ? "not compared" : "refused", r.text,
+                 r.seed);
   }
   unsigned rows = 0, wanted = 0;
   for (isa::OpId id = 0; id < isa::op_count; id++) {
@@ -319,8 +431,8 @@ int report(const Settings& settings, const Shared& shared, double spent) {
   fmt::print("\n");
   if (settings.wild)
     fmt::print(
-        "        {} faulted ({} compared with machine code), {} refused, {} endless, {} made numbers of "
-        "addresses\n",
+        "        {} faulted ({} compared with machine code), {} refused, {} endless, {} depend on "
+        "chance\n",
         shared.faulted, shared.faults_compared, shared.refused, shared.endless, shared.chance);
   fmt::print("        {} instructions, {} of {} rows of the table, {:.1f} s, {:.0f} programs/s\n",
              shared.instructions, rows, wanted, spent, static_cast<double>(shared.programs) / spent);
@@ -403,14 +515,22 @@ int start(int argc, char** argv) {
     refusals,
     print,
     replay_files,
-    bless
+    bless,
+    bare
   };
-  const option options[] = {{"programs", 1, nullptr, programs}, {"seed", 1, nullptr, seed},
-                            {"engines", 1, nullptr, engines},   {"mode", 1, nullptr, mode},
-                            {"shrink", 1, nullptr, shrink_to},  {"seconds", 1, nullptr, seconds},
-                            {"rows", 0, nullptr, rows},         {"refusals", 0, nullptr, refusals},
-                            {"print", 0, nullptr, print},       {"replay", 0, nullptr, replay_files},
-                            {"bless", 0, nullptr, bless},       {}};
+  const option options[] = {{"programs", 1, nullptr, programs},
+                            {"seed", 1, nullptr, seed},
+                            {"engines", 1, nullptr, engines},
+                            {"mode", 1, nullptr, mode},
+                            {"shrink", 1, nullptr, shrink_to},
+                            {"seconds", 1, nullptr, seconds},
+                            {"rows", 0, nullptr, rows},
+                            {"refusals", 0, nullptr, refusals},
+                            {"print", 0, nullptr, print},
+                            {"replay", 0, nullptr, replay_files},
+                            {"bless", 0, nullptr, bless},
+                            {"bare", 0, nullptr, bare},
+                            {}};
   Settings settings;
   bool good = true, replaying = false;
   for (int got; (got = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
@@ -430,11 +550,12 @@ int start(int argc, char** argv) {
       case print: settings.print = true; break;
       case replay_files: replaying = true; break;
       case bless: settings.bless = true; break;
+      case bare: settings.bare = true; break;
       default: good = false; break;
     }
   }
-  for (int i = optind; i < argc; i++) settings.replay.emplace_back(argv[i]);
-  if (!good || replaying != !settings.replay.empty()) {
+  for (int i = optind; i < argc; i++) settings.files.emplace_back(argv[i]);
+  if (!good || (replaying || settings.bare) != !settings.files.empty()) {
     fmt::print(stderr, "{}", usage);
     return 2;
   }
@@ -445,6 +566,7 @@ int start(int argc, char** argv) {
     fmt::print("{}", print_golden(golden));
     return 0;
   }
+  if (settings.bare) return run_bare_files(settings);
   return replaying ? replay(settings) : run(settings);
 }
 
