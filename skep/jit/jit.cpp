@@ -91,10 +91,7 @@ static Result<Native> translate(Target target, const image::Image& image, const 
                                                       : Features{};
   switch (target) {
     case Target::x86_64: return compile_x86_64(image, plan, options, features);
-    case Target::arm64:
-#if __has_include("skep/jit/arm64.cpp")
-      return compile_arm64(image, plan, options, features);
-#endif
+    case Target::arm64: return compile_arm64(image, plan, options, features);
     case Target::host: break;
   }
   return fail(EOPNOTSUPP, "image '{}': this build has no compiler for the target machine", image.name);

@@ -50,6 +50,8 @@ Result<CodeMemory> CodeMemory::create(Bytes code, bool executable) {
   void* at = mmap(static_cast<std::uint8_t*>(whole) + page, rounded, PROT_READ | (executable ? PROT_EXEC : 0),
                   MAP_SHARED | MAP_FIXED, file.number(), 0);
   if (at == MAP_FAILED) return fail(errno, "mapping {} bytes of compiled code failed", rounded);
+  // Where instruction caches do not follow writes (AArch64), they must forget what stood here.
+  __builtin___clear_cache(static_cast<char*>(at), static_cast<char*>(at) + rounded);
   return memory;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <mutex>
+#include <type_traits>
 
 #include "skep/jit/jit.h"
 
@@ -51,6 +52,40 @@ skep_guarded_copy_fault:
     ret
 .size skep_guarded_copy, .-skep_guarded_copy
 )");
+#elif defined(__aarch64__)
+
+// x0: to, x1: from, x2: bytes; 0 or, when the handler moved on, 1.
+asm(R"(
+.text
+.p2align 4
+.globl skep_guarded_copy
+.type skep_guarded_copy, %function
+skep_guarded_copy:
+    subs x2, x2, #16
+    b.lo 2f
+1:  ldp x3, x4, [x1], #16
+    stp x3, x4, [x0], #16
+    subs x2, x2, #16
+    b.hs 1b
+2:  adds x2, x2, #16
+    b.eq 4f
+3:  ldrb w3, [x1], #1
+    strb w3, [x0], #1
+    subs x2, x2, #1
+    b.ne 3b
+4:  mov w0, #0
+.globl skep_guarded_copy_end
+skep_guarded_copy_end:
+    ret
+.globl skep_guarded_copy_fault
+skep_guarded_copy_fault:
+    mov w0, #1
+    ret
+.size skep_guarded_copy, .-skep_guarded_copy
+)");
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__)
 
 extern "C" int skep_guarded_copy(void* to, const void* from, std::size_t size);
 extern "C" const char skep_guarded_copy_end[];
@@ -62,11 +97,16 @@ namespace {
 struct sigaction before_segv, before_bus;
 
 void on_fault(int signal, siginfo_t* info, void* context) {
-  auto* registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
-  auto at = static_cast<std::uint64_t>(registers[REG_RIP]);
+#if defined(__x86_64__)
+  auto& pc = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
+#else
+  auto& pc = static_cast<ucontext_t*>(context)->uc_mcontext.pc;
+#endif
+  auto at = static_cast<std::uint64_t>(pc);
   if (at >= reinterpret_cast<std::uint64_t>(&skep_guarded_copy) &&
       at < reinterpret_cast<std::uint64_t>(skep_guarded_copy_end)) {
-    registers[REG_RIP] = reinterpret_cast<greg_t>(skep_guarded_copy_fault);
+    pc = static_cast<std::remove_reference_t<decltype(pc)>>(
+        reinterpret_cast<std::uint64_t>(skep_guarded_copy_fault));
     return;
   }
   if (jit::recover(info->si_addr, context)) return;

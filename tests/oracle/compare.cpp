@@ -11,7 +11,13 @@ namespace {
 
 // Addresses that nothing of this process has: an engine without checks faults there too, and harmlessly.
 bool is_nowhere(std::uint64_t address) {
+#if defined(__aarch64__)
+  // The processor ignores the top byte of an address.
+  address &= 0x00ff'ffff'ffff'ffff;
+  constexpr std::uint64_t first_page = 4096, canonical_end = 0x000f'ffff'ffff'f000;
+#else
   constexpr std::uint64_t first_page = 4096, canonical_end = 0x0000'7fff'ffff'f000;
+#endif
   return address < first_page - 64 || (address > canonical_end && address < ~std::uint64_t{0} - 64);
 }
 
