@@ -136,7 +136,7 @@ TEST(Combine, tests_of_bits) {
     for (const char* jump : {"jeq32_imm", "jeq64_imm", "jne32_imm", "jne64_imm"})
       for (std::int32_t imm :
            {1, 0x80, 0x100, 0x8000, 0x7fff'ffff, -1, -2, std::numeric_limits<std::int32_t>::min()})
-        for (int at = 0; at < 64; at += 8)
+        for (int at : {0, 40, 48})
           for (bool over : {false, true}) {
             Program p{make("ldxdw", 4, 1, at), make("mov64_reg", 3, 4), make(mask, 3, 0, 0, imm)};
             if (over) {
@@ -159,8 +159,8 @@ TEST(Combine, moves) {
   for (const char* copy : {"mov32_reg", "mov64_reg"})
     for (const isa::Op& row : isa::ops()) {
       if (row.action != isa::Class::alu || row.sign_from) continue;
-      for (int at = 0; at < 64; at += 8)
-        for (std::int32_t imm : {3, 5, 6, 9, 10, 255, 65535, 1000, -7}) {
+      for (int at : {0, 16, 40})
+        for (std::int32_t imm : {3, 9, 10, 255, -7}) {
           if (row.source != isa::Source::imm && imm != 3) continue;
           value({make("ldxdw", 4, 1, at), make("ldxdw", 5, 1, 8), make(copy, 3, 4),
                  row.source == isa::Source::reg   ? make(row.name, 3, 5)

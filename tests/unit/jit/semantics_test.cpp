@@ -100,7 +100,7 @@ TEST(Semantics, arithmetic_of_every_row_at_the_edges) {
     rows++;
     if (row.source == isa::Source::imm) {
       for (std::uint64_t b : edges)
-        for (unsigned dst : {0U, 1U, 3U, 6U}) {
+        for (unsigned dst : {0U, 3U}) {
           const auto imm = static_cast<std::int32_t>(b);
           Row one = prepare(around(make(row.name, dst, 0, 0, imm), dst, dst));
           for (std::uint64_t a : edges) compare(one, row.name, a, b);
