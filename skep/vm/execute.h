@@ -10,6 +10,7 @@
 
 #include <cstring>
 #include <limits>
+#include <span>
 
 #include "skep/base/check.h"
 #include "skep/vm/alu.h"
@@ -46,6 +47,34 @@ inline void enter_frame(State& state, Registers& registers) {
   }
 }
 
+inline std::span<const image::Region> regions_of(const image::RunContext& ctx) {
+  if (!ctx.regions) return {};
+  return ctx.regions->all();
+}
+
+// Whether the program may touch the memory. Fast where it is the running frame's stack or in the region where
+// this instruction found its memory last time. (A function of values: the loop's own variables, pc above all,
+// must not have addresses, or they are kept in memory.)
+[[gnu::always_inline]] inline bool reach(State& state, const image::RunContext& ctx, Place place,
+                                         std::span<const image::Region> regions, std::uint64_t frame_low,
+                                         std::uint64_t address, std::uint32_t bytes, bool write) {
+  if (address - frame_low <= stack_bytes - bytes) return true;
+  std::size_t hint = state.hints[place.inst % State::hint_slots];
+  if (hint < regions.size()) {
+    const image::Region& region = regions[hint];
+    std::uint64_t at = address - region.base;
+    if (at < region.size && region.kind != image::RegionKind::context && (!write || region.writable)) {
+      std::uint64_t end = region.size;
+      if (region.stride) {
+        end = region.cell;
+        if (at >= end) at %= region.stride;
+      }
+      if (at < end && end - at >= bytes) return true;
+    }
+  }
+  return find_access(state, ctx, place, address, bytes, write);
+}
+
 // Runs from `start` until the frame `state.depth` exits. False: state.fault says why.
 template <bool checked, class Probe>
 __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activation, const image::Image* image,
@@ -72,12 +101,7 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
   [[maybe_unused]] const image::Inst* mark = start;  // the straight line that runs began here
   [[maybe_unused]] auto left = static_cast<std::int64_t>(state.budget);
   [[maybe_unused]] std::uint64_t frame_low = state.frame_pointer(base) - stack_bytes;
-  [[maybe_unused]] const image::Region* regions = nullptr;
-  [[maybe_unused]] std::size_t region_count = 0;
-  [[maybe_unused]] auto load_regions = [&] {
-    regions = ctx.regions ? ctx.regions->all().data() : nullptr;
-    region_count = ctx.regions ? ctx.regions->all().size() : 0;
-  };
+  [[maybe_unused]] std::span<const image::Region> regions;
   // Operands of the failure labels and of the shared pieces.
   std::uint64_t bad_address = 0;
   std::uint32_t bad_bytes = 0;
@@ -87,29 +111,7 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
   const image::Function* callee = nullptr;
   [[maybe_unused]] std::uint64_t nothing = 0;  // stands in for memory that is not there
 
-  if constexpr (checked) load_regions();
-
-  // Whether the program may touch the memory. Fast where it is the running frame's stack or in the region
-  // where this instruction found its memory last time.
-  [[maybe_unused]] auto reach = [&](std::uint64_t address, std::uint32_t bytes, bool write)
-                                    __attribute__((always_inline)) -> bool {
-    if (address - frame_low <= stack_bytes - bytes) return true;
-    auto inst = static_cast<std::uint32_t>(pc - first);
-    std::size_t hint = state.hints[inst % State::hint_slots];
-    if (hint < region_count) {
-      const image::Region& region = regions[hint];
-      std::uint64_t at = address - region.base;
-      if (at < region.size && region.kind != image::RegionKind::context && (!write || region.writable)) {
-        std::uint64_t end = region.size;
-        if (region.stride) {
-          end = region.cell;
-          if (at >= end) at %= region.stride;
-        }
-        if (at < end && end - at >= bytes) return true;
-      }
-    }
-    return find_access(state, ctx, Place{image, inst}, address, bytes, write);
-  };
+  if constexpr (checked) regions = regions_of(ctx);
 
 #define INDEX static_cast<std::uint32_t>(pc - first)
 #define DISPATCH                                                  \
@@ -148,19 +150,19 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
       bad_register = (reg);              \
       goto unreadable;                   \
     }
-#define ACCESS(at, bytes, write)                 \
-  if constexpr (checked)                         \
-    if (!reach(at, bytes, write)) [[unlikely]] { \
-      bad_address = (at);                        \
-      bad_bytes = (bytes);                       \
-      bad_write = (write);                       \
-      goto bad_access;                           \
-    }                                            \
-  if constexpr (Probe::active) {                 \
-    if (write)                                   \
-      probe.on_store(*image, INDEX, at, bytes);  \
-    else                                         \
-      probe.on_load(*image, INDEX, at, bytes);   \
+#define ACCESS(at, bytes, write)                                                                      \
+  if constexpr (checked)                                                                              \
+    if (!reach(state, ctx, Place{image, INDEX}, regions, frame_low, at, bytes, write)) [[unlikely]] { \
+      bad_address = (at);                                                                             \
+      bad_bytes = (bytes);                                                                            \
+      bad_write = (write);                                                                            \
+      goto bad_access;                                                                                \
+    }                                                                                                 \
+  if constexpr (Probe::active) {                                                                      \
+    if (write)                                                                                        \
+      probe.on_store(*image, INDEX, at, bytes);                                                       \
+    else                                                                                              \
+      probe.on_load(*image, INDEX, at, bytes);                                                        \
   }
   // Accesses that may fault by right (image::Access), in images with a verdict.
 #define FACTS(fact, base, bytes)                                        \
@@ -497,7 +499,7 @@ call_target: {
     goto helper_fault;
   if constexpr (checked) {
     left = static_cast<std::int64_t>(state.budget);
-    load_regions();
+    regions = regions_of(ctx);
     note_result(state, *target, first_argument, r[0]);
     if (target->helper && target->helper->ret == uapi::Ret::none) r[0] = poison;
   }
