@@ -13,6 +13,8 @@ inline constexpr unsigned max_frames = 8;                  // MAX_CALL_FRAMES of
 inline constexpr unsigned stack_bytes = 512;               // MAX_BPF_STACK, for each frame
 inline constexpr std::uint32_t may_goto_loops = 8U << 20;  // BPF_MAX_LOOPS
 
+inline constexpr std::uint32_t max_tail_calls = 33;  // MAX_TAIL_CALL_CNT
+
 // What a memory instruction does when its memory is not there; a fact that the verifier finds. Only images
 // with a verdict (or trusted ones) carry other facts than `plain`.
 enum class Access : std::uint8_t {

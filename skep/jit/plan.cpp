@@ -112,7 +112,7 @@ bool loads_constant(const Inst& inst, const isa::Op& row, std::uint64_t* value) 
 
 namespace helper {
 constexpr std::uint32_t map_lookup_elem = 1, map_update_elem = 2, map_delete_elem = 3,
-                        get_smp_processor_id = 8, tail_call = 12, loop = 181;
+                        get_smp_processor_id = 8, tail_call = 12, for_each_map_elem = 164, loop = 181;
 }
 
 class Planner {
@@ -313,6 +313,10 @@ class Planner {
       edges_[f].push_back(call.function);
     } else if (calls_back) {
       call_back_.push_back(f);
+      if (call.instead == CallPlan::Instead::each) {
+        function.calls_local = true;
+        edges_[f].push_back(call.function);
+      }
     }
     if (call.may_tail_call) {
       function.may_tail_call = true;
@@ -358,6 +362,25 @@ class Planner {
           becomes(CallKind::loop);
           call.function = static_cast<std::uint32_t>(callback - image_.functions.data());
         }
+        break;
+      case helper::for_each_map_elem:
+        if (!map || !here.has(2) || !map->base || map->stride > 0x7fff'ffff ||
+            (map->type != uapi::MapType::array && map->type != uapi::MapType::percpu_array))
+          break;
+        if (const image::Function* callback = image::find_function(image_, here.value[2])) {
+          call.instead = CallPlan::Instead::each;
+          call.map = map;
+          call.function = static_cast<std::uint32_t>(callback - image_.functions.data());
+        }
+        break;
+      case helper::tail_call:
+        if (!here.has(2)) break;
+        for (image::MapDescriptor* m : image_.maps)
+          if (here.value[2] == reinterpret_cast<std::uint64_t>(m) && m->type == uapi::MapType::prog_array &&
+              m->targets) {
+            call.instead = CallPlan::Instead::tail;
+            call.map = m;
+          }
         break;
       default: break;
     }

@@ -48,6 +48,15 @@ enum class CallKind : std::uint8_t {
 struct CallPlan {
   std::uint32_t inst = 0;
   CallKind kind = CallKind::helper;
+  // What a back end may do in place of a call of kind `helper`; calling it is right as well.
+  //   each: bpf_for_each_map_elem over `map`, an array or per-CPU array, with the callback `function`:
+  //         r4 not 0: r0 = -EINVAL; else function(map, &index, value, r3, 0) for each index until it returns
+  //         something else than 0; r0 = calls made.
+  //   tail: bpf_tail_call through `map`, whose targets are known: r3 (32 bits) >= max_entries, or
+  //         RunContext::tail_calls >= image::max_tail_calls: r0 = -EINVAL. Else tail_calls is increased;
+  //         targets[r3] null: r0 = -EINVAL; else the tail call happens, with r1 as it is.
+  enum class Instead : std::uint8_t { nothing, each, tail };
+  Instead instead = Instead::nothing;
   std::uint8_t arguments = 5;  // of target: how many of r1 to r5 it looks at
   bool may_fault = true;       // RunContext::fault must be looked at afterwards
   bool may_tail_call = false;  // RunContext::tail_target too

@@ -212,12 +212,15 @@ void Compiler::emit_prologue() {
   };
   bool loop = false, callx = false;
   for (std::uint32_t i = f.first; f.calls && i < f.end; i++) {
-    if (plan_.insts[i].flags & has_call) loop |= plan_.find_call(i)->kind == CallKind::loop;
+    if (plan_.insts[i].flags & has_call) {
+      const CallPlan& call = *plan_.find_call(i);
+      loop |= call.kind == CallKind::loop || call.instead == CallPlan::Instead::each;
+    }
     callx |= row_at(i).operation == Operation::call_register;
   }
   slots_.may_goto = slot(f.may_goto, 8);
   slots_.first_argument = slot(f.may_tail_call, 8);
-  slots_.loop = slot(loop, 24);
+  slots_.loop = slot(loop, 32);
   slots_.callx = slot(callx, 56);
   frame_pointer_ = slots + static_cast<std::int32_t>(f.stack);
   frame_bytes_ = frame_pointer_;
@@ -299,16 +302,16 @@ void Compiler::emit_jump_if(const Inst& inst, const Op& row) {
   emit_branch(inst, row, false, target(inst));
 }
 
-static Cond opposite(Cond cond) {
+Cond opposite(Cond cond) {
   // Conditions come in pairs.
   constexpr Cond opposites[] = {Cond::ne, Cond::e, Cond::be, Cond::b, Cond::ae, Cond::a,
                                 Cond::le, Cond::l, Cond::ge, Cond::g, Cond::ns, Cond::s};
   return opposites[static_cast<unsigned>(cond)];
 }
 
-// Goes to `to` if the comparison holds, or, inverted, if it does not.
-void Compiler::emit_branch(const Inst& inst, const Op& row, bool invert, LabelId to) {
-  Cond cond = condition(row.operation);
+// Makes the flags say whether the comparison holds: by *cond.
+void Compiler::compare(const Inst& inst, const Op& row, Cond* cond) {
+  *cond = condition(row.operation);
   const Reg left = value_of(inst.dst, t0);
   const auto imm = static_cast<std::int32_t>(inst.imm);
   if (row.source == isa::Source::reg) {
@@ -322,7 +325,7 @@ void Compiler::emit_branch(const Inst& inst, const Op& row, bool invert, LabelId
       a_.alu(Alu::test, imm >= 0 ? (imm <= 127 ? 8 : 32) : row.width, left, imm);
     flags_reg_ = Reg::none;
   } else if (imm == 0) {
-    if (flags_reg_ != left || flags_bits_ != row.width || !by_flags(row.operation, &cond)) {
+    if (flags_reg_ != left || flags_bits_ != row.width || !by_flags(row.operation, cond)) {
       a_.alu(Alu::test, row.width, left, left);
       flags_of(left, row.width);
     }
@@ -333,6 +336,12 @@ void Compiler::emit_branch(const Inst& inst, const Op& row, bool invert, LabelId
       a_.alu(Alu::cmp, row.width, left, imm);
     flags_reg_ = Reg::none;
   }
+}
+
+// Goes to `to` if the comparison holds, or, inverted, if it does not.
+void Compiler::emit_branch(const Inst& inst, const Op& row, bool invert, LabelId to) {
+  Cond cond = Cond::e;
+  compare(inst, row, &cond);
   a_.jump(invert ? opposite(cond) : cond, to);
 }
 
@@ -419,29 +428,33 @@ void Compiler::emit_cold(const Cold& cold) {
       a_.jump(cold.back);
       break;
     }
-    case Cold::tail_call: {
-      Cold missing{Cold::fault}, deep{Cold::fault};
-      missing.fault_kind = deep.fault_kind = FaultKind::call;
-      missing.value = fault_not_compiled;
-      deep.value = fault_depth;
+    case Cold::tail_call:
       a_.load(64, t0, {context, offsetof(RunContext, tail_target)});
       a_.store_imm(64, {context, offsetof(RunContext, tail_target)}, 0);
-      a_.load(64, t1, {t0, offsetof(image::Image, native)});
-      a_.alu(Alu::test, 64, t1, t1);
-      a_.jump(Cond::e, add_cold(missing));
-      a_.load(64, t2, {context, offsetof(RunContext, engine)});
-      a_.load(32, Reg::ax, {t2, offsetof(State, depth)});
-      a_.alu(Alu::add, 32, Reg::ax, Mem{t1, offsetof(Handle, max_depth)});
-      a_.alu(Alu::cmp, 32, Reg::ax, image::max_frames);
-      a_.jump(Cond::a, add_cold(deep));
-      a_.store(64, {context, offsetof(RunContext, image)}, t0);
-      a_.store(64, {t2, offsetof(State, code)}, t1);
       a_.load(64, Reg::di, {Reg::sp, slots_.first_argument});
-      emit_epilogue();
-      a_.jump(Mem{t1, offsetof(Handle, entry)});
+      emit_tail_jump();
       break;
-    }
   }
+}
+
+// Into the program that t0 points at, with rdi as r1.
+void Compiler::emit_tail_jump() {
+  Cold missing{Cold::fault}, deep{Cold::fault};
+  missing.fault_kind = deep.fault_kind = FaultKind::call;
+  missing.value = fault_not_compiled;
+  deep.value = fault_depth;
+  a_.load(64, t1, {t0, offsetof(image::Image, native)});
+  a_.alu(Alu::test, 64, t1, t1);
+  a_.jump(Cond::e, add_cold(missing));
+  a_.load(64, t2, {context, offsetof(RunContext, engine)});
+  a_.load(32, Reg::ax, {t2, offsetof(State, depth)});
+  a_.alu(Alu::add, 32, Reg::ax, Mem{t1, offsetof(Handle, max_depth)});
+  a_.alu(Alu::cmp, 32, Reg::ax, image::max_frames);
+  a_.jump(Cond::a, add_cold(deep));
+  a_.store(64, {context, offsetof(RunContext, image)}, t0);
+  a_.store(64, {t2, offsetof(State, code)}, t1);
+  emit_epilogue();
+  a_.jump(Mem{t1, offsetof(Handle, entry)});
 }
 
 std::uint64_t Compiler::random() {

@@ -47,6 +47,9 @@ struct Cold {
   std::uint64_t value = 0;
 };
 
+// The condition that holds when this one does not.
+Cond opposite(Cond cond);
+
 class Compiler {
  public:
   Compiler(const image::Image& image, const Plan& plan, const Options& options, const Features& features);
@@ -69,6 +72,7 @@ class Compiler {
   void emit_branch(const Inst& inst, const Op& row, bool invert, LabelId to);
   void jump_to(const Inst& inst);
   void poll();
+  void emit_tail_jump();
   void emit_gotox(const Inst& inst);
   void emit_table();
   LabelId target_of(std::uint32_t at) {
@@ -116,6 +120,8 @@ class Compiler {
   void emit_array(const CallPlan& call, Reg key, const std::uint32_t* constant, LabelId missing);
   void emit_map(const CallPlan& call);
   void emit_loop(const CallPlan& call);
+  void emit_each(const CallPlan& call);
+  void emit_tail_call(const CallPlan& call);
   void emit_callx(const Inst& inst);
   void call_local(LabelId entry, bool may_tail_call);
   void call_address(std::uint64_t address);
@@ -131,6 +137,9 @@ class Compiler {
   std::uint32_t combine_extension();
   std::uint32_t combine_swap();
   std::uint32_t combine_branch();
+  std::uint32_t combine_select();
+  std::uint32_t combine_scaled();
+  void compare(const Inst& inst, const Op& row, Cond* cond);
   std::uint32_t combine_key();
   std::uint32_t combine_lookup(std::uint32_t at, Reg key, const std::uint32_t* constant);
   std::uint32_t jumps_over(bool* invert);

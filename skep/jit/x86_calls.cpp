@@ -22,7 +22,13 @@ void Compiler::emit_call(const Inst& inst, const Op& row) {
     while (plan_.calls[next_call_].inst < at_) next_call_++;
     const CallPlan& call = plan_.calls[next_call_];
     switch (call.kind) {
-      case CallKind::helper: emit_helper(call); break;
+      case CallKind::helper:
+        switch (call.instead) {
+          case CallPlan::Instead::nothing: emit_helper(call); break;
+          case CallPlan::Instead::each: emit_each(call); break;
+          case CallPlan::Instead::tail: emit_tail_call(call); break;
+        }
+        break;
       case CallKind::array:
       case CallKind::percpu_array: emit_array(call, Reg::none, nullptr, no_label); break;
       case CallKind::lookup:
@@ -205,6 +211,82 @@ void Compiler::emit_loop(const CallPlan& call) {
   a_.bind(done);
   a_.load(32, Reg::ax, index);
   a_.bind(end);
+}
+
+// bpf_for_each_map_elem over an array with a known callback (CallPlan::Instead says what it does).
+void Compiler::emit_each(const CallPlan& call) {
+  constexpr std::int32_t einval = 22;
+  const std::int32_t slot = slots_.loop;
+  const Mem index{Reg::sp, slot}, key{Reg::sp, slot + 8}, user{Reg::sp, slot + 16}, value{Reg::sp, slot + 24};
+  const MapDescriptor& map = *call.map;
+  const FunctionPlan& callee = plan_.functions[call.function];
+  const LabelId end = a_.label(), top = a_.label(), done = a_.label();
+  Cold flags{Cold::constant};
+  flags.reg = Reg::ax;
+  flags.back = end;
+  flags.value = static_cast<std::uint64_t>(-std::int64_t{einval});
+  a_.alu(Alu::test, 64, registers[4], registers[4]);
+  a_.jump(Cond::ne, add_cold(flags));
+  a_.mov_imm(t0, address(map.base));
+  if (map.cpu_stride) {
+    a_.load(32, t1, {context, offsetof(RunContext, cpu)});
+    a_.mov_imm(t2, map.cpu_stride);
+    a_.imul(64, t1, t2);
+    a_.alu(Alu::add, 64, t0, t1);
+  }
+  a_.store(64, user, registers[3]);
+  a_.store(64, value, t0);
+  a_.mov(64, registers[3], t0);
+  a_.store_imm(32, index, 0);
+  a_.store_imm(32, key, 0);
+  if (options_.combine) a_.align(32);
+  a_.bind(top);
+  poll();
+  a_.mov_imm(registers[1], address(&map));
+  a_.lea(64, registers[2], key);
+  a_.load(64, registers[4], user);
+  if (callee.reads >> 5 & 1 || callee.calls) a_.zero(registers[5]);
+  call_local(entries_[call.function], callee.may_tail_call);
+  a_.load(32, t0, index);
+  a_.alu(Alu::add, 32, t0, 1);
+  a_.store(32, index, t0);
+  a_.store(32, key, t0);
+  a_.load(64, registers[3], value);
+  a_.alu(Alu::add, 64, registers[3], static_cast<std::int32_t>(map.stride));
+  a_.store(64, value, registers[3]);
+  a_.alu(Alu::test, 64, Reg::ax, Reg::ax);
+  a_.jump(Cond::ne, done);
+  a_.alu(Alu::cmp, 32, t0, static_cast<std::int32_t>(map.max_entries));
+  a_.jump(Cond::b, top);
+  a_.bind(done);
+  a_.load(32, Reg::ax, index);
+  a_.bind(end);
+}
+
+// bpf_tail_call through a known program array.
+void Compiler::emit_tail_call(const CallPlan& call) {
+  constexpr std::int32_t einval = 22;
+  const MapDescriptor& map = *call.map;
+  const Mem calls{context, offsetof(RunContext, tail_calls)};
+  Cold refused{Cold::constant};
+  refused.reg = Reg::ax;
+  refused.back = a_.label();
+  refused.value = static_cast<std::uint64_t>(-std::int64_t{einval});
+  const LabelId refuse = add_cold(refused);
+  a_.mov(32, Reg::ax, registers[3]);
+  a_.alu(Alu::cmp, 32, Reg::ax, static_cast<std::int32_t>(map.max_entries));
+  a_.jump(Cond::ae, refuse);
+  a_.load(32, t1, calls);
+  a_.alu(Alu::cmp, 32, t1, static_cast<std::int32_t>(image::max_tail_calls));
+  a_.jump(Cond::ae, refuse);
+  a_.alu(Alu::add, 32, t1, 1);
+  a_.store(32, calls, t1);
+  a_.mov_imm(t0, address(map.targets));
+  a_.load(64, t0, {t0, 0, Reg::ax, 3});
+  a_.alu(Alu::test, 64, t0, t0);
+  a_.jump(Cond::e, refuse);
+  emit_tail_jump();
+  a_.bind(refused.back);
 }
 
 // A function by its value, or a helper by its number.

@@ -40,18 +40,22 @@ std::uint32_t Compiler::combine() {
         if (std::uint32_t n = combine_extension()) return n;
         if (std::uint32_t n = combine_test()) return n;
         if (std::uint32_t n = combine_address()) return n;
+        if (std::uint32_t n = combine_scaled()) return n;
         return combine_move();
       }
       if (row.operation == Operation::and_) return combine_test();
       if (row.width != 64) return 0;
       if (row.operation == Operation::lsh)
         if (std::uint32_t n = combine_extension()) return n;
-      if (row.operation == Operation::add || row.operation == Operation::lsh) return combine_address();
-      return 0;
+      if (row.operation == Operation::add || row.operation == Operation::lsh)
+        if (std::uint32_t n = combine_address()) return n;
+      return row.operation == Operation::lsh ? combine_scaled() : 0;
     case Class::load: return combine_swap();
     case Class::store:
     case Class::store_imm: return combine_key();
-    case Class::jump_if: return combine_branch();
+    case Class::jump_if:
+      if (std::uint32_t n = combine_select()) return n;
+      return combine_branch();
     case Class::call: return combine_lookup(at_, Reg::none, nullptr);
     default: return 0;
   }
@@ -327,6 +331,110 @@ std::uint32_t Compiler::combine_branch() {
   if (jumps_over(&invert) != 2) return 0;
   emit_branch(inst_at(at_), row_at(at_), true, target_of(at_ + 1));
   return 2;
+}
+
+// [D = S;] D <<= k; E = B or a constant; E += D; and the load or store through E: the index in one operand,
+// if D is not used again.
+std::uint32_t Compiler::combine_scaled() {
+  std::uint32_t at = at_;
+  const unsigned d = inst_at(at).dst;
+  unsigned s = d;
+  if (is_move(row_at(at))) {
+    if (inst_at(at).src == 10 || (row_at(at).width == 32 && !upper_zero(inst_at(at).src))) return 0;
+    s = inst_at(at).src;
+    at++;
+  }
+  if (is_leader(at) || is_leader(at + 1) || is_leader(at + 2) ||
+      !is_alu(row_at(at), Operation::lsh, Source::imm, 64) || inst_at(at).dst != d)
+    return 0;
+  const unsigned shift = inst_at(at).imm & 63;
+  if (shift == 0 || shift > 3) return 0;
+  const Inst& base = inst_at(at + 1);
+  const Op& base_row = row_at(at + 1);
+  const bool constant = base_row.action == Class::load_imm64;
+  const bool copy = is_move(base_row) && base_row.width == 64 && base.src != d && base.src != 10;
+  const unsigned e = base.dst;
+  const Inst& sum = inst_at(at + 2);
+  if ((!constant && !copy) || e == d || e == s || !is_alu(row_at(at + 2), Operation::add, Source::reg, 64) ||
+      sum.dst != e || sum.src != d || live_after(at + 2, d))
+    return 0;
+  flags_reg_ = Reg::none;
+  if (constant) load_constant(registers[e], base.imm);
+  Mem mem{constant ? registers[e] : registers[base.src], 0, registers[s], static_cast<std::uint8_t>(shift)};
+  const std::uint32_t next = at + 3, parts = next - at_;
+  if (!is_leader(next)) {
+    const Inst& inst = inst_at(next);
+    const Op& row = row_at(next);
+    const bool loads = row.action == Class::load && inst.src == e && (inst.dst == e || !live_after(next, e));
+    const bool stores =
+        (row.action == Class::store || row.action == Class::store_imm) && inst.dst == e &&
+        !live_after(next, e) &&
+        (row.action == Class::store_imm || (inst.src != e && inst.src != d && inst.src != 10));
+    if ((loads || stores) && image::access_of(inst, row.action) != Access::arena) {
+      mem.disp = inst.off;
+      fold_into(next, mem);
+      return parts + 1;
+    }
+  }
+  a_.lea(64, registers[e], mem);
+  set_upper_zero(e, false);
+  return parts;
+}
+
+// if x goto L; D = S; [D2 = S2;] L: (or goto L behind it): a conditional move. What a compiler makes of ?: is
+// seldom well predicted.
+std::uint32_t Compiler::combine_select() {
+  const Inst& jump = inst_at(at_);
+  const std::uint32_t to = static_cast<std::uint32_t>(std::int64_t{at_} + 1 + jump.off);
+  std::uint32_t end = at_ + 1;
+  for (; end < at_ + 3; end++) {
+    if (end > at_ + 1 && is_leader(end)) break;
+    const Op& row = row_at(end);
+    if (row.action != Class::alu || row.operation != Operation::mov || row.sign_from ||
+        (row.source == Source::reg && inst_at(end).src == 10))
+      break;
+  }
+  const std::uint32_t moves = end - at_ - 1;
+  if (moves == 0 || end >= function_->end) return 0;
+  std::uint32_t used = 1 + moves;
+  bool jumps = false;
+  if (to != end) {
+    // Both ways must meet.
+    if (is_leader(end) || row_at(end).action != Class::jump ||
+        static_cast<std::uint32_t>(std::int64_t{end} + 1 + inst_at(end).off) != to ||
+        (plan_.insts[end].flags & back_edge && options_.cancellable))
+      return 0;
+    jumps = true;
+    used++;
+  }
+  if (plan_.insts[at_].flags & back_edge && options_.cancellable) return 0;
+  Cond cond = Cond::e;
+  compare(jump, row_at(at_), &cond);
+  cond = opposite(cond);
+  for (std::uint32_t i = at_ + 1; i < end; i++) {
+    const Inst& inst = inst_at(i);
+    const Op& row = row_at(i);
+    Reg from = t0;
+    bool small = true;
+    if (row.source == Source::imm) {
+      const std::uint64_t value = row.width == 32 ? static_cast<std::uint32_t>(inst.imm) : inst.imm;
+      a_.mov_imm(t0, value);
+      small = value <= 0xffff'ffff;
+    } else if (row.width == 32 && !upper_zero(inst.src)) {
+      a_.mov(32, t0, registers[inst.src]);
+    } else {
+      from = registers[inst.src];
+      small = upper_zero(inst.src);
+    }
+    a_.cmov(cond, 64, registers[inst.dst], from);
+    set_upper_zero(inst.dst, small && upper_zero(inst.dst));
+  }
+  flags_reg_ = Reg::none;
+  if (jumps) {
+    at_ = end;
+    jump_to(inst_at(end));
+  }
+  return used;
 }
 
 // D = S; D operation= x as one instruction with three operands.

@@ -182,6 +182,51 @@ TEST(Combine, upper_halves_are_cleared_when_they_must_be) {
             {}, memory);
 }
 
+TEST(Combine, selections) {
+  for (const char* jump : {"jeq64_imm", "jgt64_imm", "jslt64_imm", "jset64_imm", "jlt32_imm", "jsge32_imm"})
+    for (int at = 0; at < 64; at += 8)
+      for (const char* move : {"mov64_reg", "mov32_reg"})
+        for (bool constant : {false, true})
+          for (int moves : {1, 2})
+            for (int form = 0; form < 2; form++) {
+              Program p{make("ldxdw", 4, 1, at), make("ldxdw", 5, 1, 24), make("ldxdw", 6, 1, 16),
+                        make("mov64_reg", 7, 4)};
+              const int rest = moves + form;
+              p.push_back(make(jump, 4, 0, rest, 5));
+              p.push_back(constant ? make("mov64_imm", 7, 0, 0, -3) : make(move, 7, 5));
+              if (moves == 2) p.push_back(make(move, 6, 7));
+              if (form) p.push_back(make("ja", 0, 0, 0));
+              p.insert(p.end(), {make("mov64_reg", 0, 7), make("mul64_imm", 0, 0, 0, 31),
+                                 make("xor64_reg", 0, 6), make("exit")});
+              value(p, {}, memory);
+            }
+}
+
+TEST(Combine, scaled_indices) {
+  for (int shift : {1, 2, 3})
+    for (bool moved : {false, true})
+      for (int last = 0; last < 4; last++) {
+        Program p{make("mov64_imm", 4, 0, 0, 3), make("mov64_imm", 5, 0, 0, 77)};
+        unsigned d = 4;
+        if (moved) {
+          d = 3;
+          p.push_back(make("mov64_reg", 3, 4));
+        }
+        p.push_back(make("lsh64_imm", d, 0, 0, shift));
+        p.push_back(make("mov64_reg", 2, 1));
+        p.push_back(make("add64_reg", 2, d));
+        if (last == 0) p.push_back(make("ldxw", 2, 2, 4));
+        if (last == 1) p.push_back(make("stxw", 2, 5, 4));
+        if (last == 2)
+          p.insert(p.end(), {make("ldxw", d, 2, 4), make("add64_reg", d, 2), make("sub64_reg", d, 1),
+                             make("mov64_reg", 2, d)});
+        if (last == 3) p.insert(p.end(), {make("ldxw", 2, 2, 4), make("add64_reg", 2, d)});
+        p.push_back(make("mov64_reg", 0, last == 1 ? 5 : 2));
+        p.push_back(make("exit"));
+        value(p, {}, memory);
+      }
+}
+
 TEST(Combine, loops) {
   // The sum over the memory, the exit in the middle: if x goto +1; goto the top.
   value({make("mov64_imm", 0), make("mov64_imm", 3), make("mov64_reg", 4, 1), make("add64_reg", 4, 3),

@@ -360,6 +360,93 @@ TEST(TailCalls, the_limit_of_frames_holds_across_programs) {
   EXPECT_FALSE(tail_run({image.get()}, {image.get()}).done);
 }
 
+std::uint64_t array_tail_call(std::uint64_t, std::uint64_t map, std::uint64_t index, std::uint64_t,
+                              std::uint64_t, RunContext* ctx) {
+  const auto* array = reinterpret_cast<const image::MapDescriptor*>(map);
+  const auto i = static_cast<std::uint32_t>(index);
+  if (i >= array->max_entries || ctx->tail_calls >= image::max_tail_calls)
+    return static_cast<std::uint64_t>(-22);
+  ctx->tail_calls++;
+  if (!array->targets[i]) return static_cast<std::uint64_t>(-22);
+  ctx->tail_target = array->targets[i];
+  return 0;
+}
+
+TEST(TailCalls, through_a_known_array) {
+  const image::Image* targets[3] = {};
+  image::MapDescriptor array;
+  array.type = uapi::MapType::prog_array;
+  array.max_entries = 3;
+  array.targets = targets;
+  Environment environment = helpers();
+  environment.maps[1] = &array;
+  environment.helpers[12] = {array_tail_call, uapi::find_helper(12), "bpf_tail_call", 12};
+  auto program = [&](int add, std::int64_t index) {
+    return trusted({make("mov64_reg", 6, 1), make("ldxdw", 7, 6, 0), make("add64_imm", 7, 0, 0, add),
+                    make("stxdw", 6, 7, 0), make("mov64_reg", 1, 6), make("lddw_map_fd", 2, 0, 0, 1),
+                    make("lddw", 3, 0, 0, index), make("call_helper", 0, 0, 0, 12), make("ldxdw", 1, 6, 0),
+                    make("lsh64_imm", 0, 0, 0, 8), make("xor64_reg", 0, 1), make("exit")},
+                   environment);
+  };
+  for (const Way& way : ways())
+    for (std::int64_t index : {std::int64_t{0}, std::int64_t{1}, std::int64_t{2}, std::int64_t{3},
+                               std::int64_t{-1}, std::int64_t{0x1'0000'0001}}) {
+      auto first = program(1, index), second = program(100, index);
+      targets[0] = first.get();
+      targets[1] = second.get();
+      EXPECT_TRUE(tail_run({first.get(), second.get()}, {}, way.options).done);
+    }
+}
+
+// --- for_each ---
+
+std::uint64_t for_each(std::uint64_t map, std::uint64_t function, std::uint64_t user, std::uint64_t flags,
+                       std::uint64_t, RunContext* ctx) {
+  if (flags) return static_cast<std::uint64_t>(-22);
+  auto* m = reinterpret_cast<image::MapDescriptor*>(map);
+  for (std::uint32_t i = 0; i < m->max_entries; i++) {
+    std::uint32_t key = i;
+    auto value =
+        reinterpret_cast<std::uint64_t>(m->base + ctx->cpu * m->cpu_stride + std::uint64_t{i} * m->stride);
+    if (ctx->call_function(ctx, function, map, reinterpret_cast<std::uint64_t>(&key), value, user, 0) ||
+        ctx->fault)
+      return i + 1;
+  }
+  return m->max_entries;
+}
+
+TEST(Runs, for_each_over_arrays) {
+  for (std::uint32_t cpus : {1U, 2U})
+    for (int flags : {0, 1})
+      for (int stop : {-1, 0, 3}) {
+        std::vector<std::uint64_t> memory(7 * 2 * cpus);
+        image::MapDescriptor array;
+        array.type = cpus > 1 ? uapi::MapType::percpu_array : uapi::MapType::array;
+        array.max_entries = 7;
+        array.stride = 16;
+        array.base = reinterpret_cast<std::uint8_t*>(memory.data());
+        array.cpu_stride = cpus > 1 ? 7 * 16 : 0;
+        Environment environment = helpers();
+        environment.maps[1] = &array;
+        environment.helpers[164] = {for_each, uapi::find_helper(164), "bpf_for_each_map_elem", 164};
+        auto image = trusted(
+            {make("stdw", 10, 0, -8, 1), make("lddw_map_fd", 1, 0, 0, 1), make("lddw_func", 2, 0, 0, 9),
+             make("mov64_reg", 3, 10), make("add64_imm", 3, 0, 0, -8), make("mov64_imm", 4, 0, 0, flags),
+             make("call_helper", 0, 0, 0, 164), make("lsh64_imm", 0, 0, 0, 40), make("ldxdw", 1, 10, -8),
+             make("xor64_reg", 0, 1), make("exit"),
+             // (map, key, value, user): *user = *user * 5 + *key + *value; *value = *key
+             make("ldxw", 6, 2, 0), make("ldxdw", 7, 3, 0), make("ldxdw", 0, 4, 0),
+             make("mul64_imm", 0, 0, 0, 5), make("add64_reg", 0, 6), make("add64_reg", 0, 7),
+             make("stxdw", 4, 0, 0), make("stxdw", 3, 6, 0), make("mov64_imm", 0),
+             make("jne64_imm", 6, 0, 1, stop), make("mov64_imm", 0, 0, 0, 1), make("exit")},
+            environment);
+        everywhere(*image, [&](RunContext& ctx) {
+          ctx.cpu = cpus - 1;
+          for (std::size_t i = 0; i < memory.size(); i++) memory[i] = i * i;
+        });
+      }
+}
+
 // --- gotox ---
 
 TEST(Runs, gotox_goes_where_the_table_says) {
