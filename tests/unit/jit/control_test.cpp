@@ -483,11 +483,11 @@ TEST_F(Faults, wrong_accesses_end_the_run) {
                         row.action == isa::Class::store_imm || row.action == isa::Class::load_acquire ||
                         row.action == isa::Class::store_release || row.action == isa::Class::atomic;
     if (!memory) continue;
-    auto image =
-        lower({make("mov64_imm", 0), make("mov64_imm", 3),
-               make(row.name, 1,
-                    row.action == isa::Class::load || row.action == isa::Class::load_acquire ? 1 : 3, 8),
-               make("exit")});
+    const bool loads = row.action == isa::Class::load || row.action == isa::Class::load_acquire;
+    // (the source of a store of a constant would be its access fact)
+    const unsigned src = loads ? 1 : row.action == isa::Class::store_imm ? 0 : 3;
+    auto image = lower({make("mov64_imm", 0), make("mov64_imm", 3), make(row.name, 1, src, 8),
+                        make("mov64_reg", 0, 1), make("exit")});
     for (std::uint64_t address : {bad(), std::uint64_t{0}}) {
       expect(*image, {.done = false, .fault_inst = 2}, {address}, false);
     }
@@ -503,134 +503,112 @@ TEST_F(Faults, probe_loads_give_0) {
     if (row.action != isa::Class::load) continue;
     for (unsigned dst : {0U, 1U, 6U})
       for (int off : {0, 16, -16, 30000}) {
-        const bool loads = row.action == isa::Class::load || row.action == isa::Class::load_acquire;
-        // (the source of a store of a constant would be its access fact)
-        const unsigned src = loads ? 1 : row.action == isa::Class::store_imm ? 0 : 3;
-        auto image = lower({make("mov64_imm", 0), make("mov64_imm", 3), make(row.name, 1, src, 8),
-                            make("mov64_reg", 0, 1), make("exit")});
-        for (std::uint64_t address : {bad(), std::uint64_t{0}}) {
-          expect(*image, {.done = false, .fault_inst = 2}, {address}, false);
-        }
-        image->trusted = true;
-        RunContext ctx;
-        EXPECT_TRUE(run_jit(*image, ctx, {good()}).done) << row.name;
-      }
-  }
-
-  TEST_F(Faults, probe_loads_give_0) {
-    std::memset(page_ + size_, 0x81, size_);
-    for (const isa::Op& row : isa::ops()) {
-      if (row.action != isa::Class::load) continue;
-      for (unsigned dst : {0U, 1U, 6U})
-        for (int off : {0, 16, -16, 30000}) {
-          auto image = lower({make("mov64_imm", 0, 0, 0, 5), make("mov64_imm", 6, 0, 0, 5),
-                              make(row.name, dst, 1, off), make("mov64_reg", 0, dst), make("exit")});
-          image::set_access(image->insts[2], row.action, image::Access::probe);
-          expect(*image, {.r0 = 0}, {bad() + 32 - static_cast<std::uint64_t>(off)}, false);
-          expect(*image, {.r0 = 0}, {0xdead'0000'0000'0000}, false);
-          auto plain = lower({make("mov64_imm", 0, 0, 0, 5), make("mov64_imm", 6, 0, 0, 5),
-                              make(row.name, dst, 1, off), make("mov64_reg", 0, dst), make("exit")});
-          plain->trusted = true;
-          RunContext ctx;
-          const std::uint64_t address = good() + 32 - static_cast<std::uint64_t>(off);
-          const Outcome vm = run_vm(*plain, ctx, {address});
-          ASSERT_TRUE(vm.done);
-          expect(*image, {.r0 = vm.r0}, {address}, false);
-        }
-    }
-  }
-
-  // In an arena the low half of a register counts; what is missing reads 0 and swallows stores.
-  TEST_F(Faults, arena_accesses) {
-    image::MapDescriptor arena;
-    arena.type = uapi::MapType::arena;
-    arena.base = page_;
-    Environment environment;
-    environment.maps[1] = &arena;
-    for (const isa::Op& row : isa::ops()) {
-      const bool loads = row.action == isa::Class::load || row.action == isa::Class::load_acquire;
-      const bool memory = loads || row.action == isa::Class::store || row.action == isa::Class::store_imm ||
-                          row.action == isa::Class::store_release || row.action == isa::Class::atomic;
-      if (!memory) continue;
-      for (int off : {0, 8, 504}) {
-        // r0 = 5, r3 = 9; operation at r1; r0 = r0 + 16 * r3
-        auto image = lower({make("mov64_imm", 0, 0, 0, 5), make("mov64_imm", 3, 0, 0, 9),
-                            make(row.name, loads ? 3 : 1, loads ? 1 : 3, off, 0x77),
-                            make("lsh64_imm", 3, 0, 0, 4), make("add64_reg", 0, 3), make("exit")},
-                           environment);
-        image::set_access(image->insts[2], row.action, image::Access::arena);
-        std::uint64_t r0 = 5, r3 = 9;
-        if (loads || isa::writes_src(row)) r3 = 0;
-        if (row.operation == isa::Operation::cmpxchg) r0 = 0;
-        const std::uint64_t noise = 0x1234'0000'0000'0000;
-        expect(*image, {.r0 = r0 + 16 * r3}, {(bad() & 0xffff'ffff) | noise}, false);
-        // The same where the memory is there, against plain code.
-        auto plain = lower({make("mov64_imm", 0, 0, 0, 5), make("mov64_imm", 3, 0, 0, 9),
-                            make(row.name, loads ? 3 : 1, loads ? 1 : 3, off, 0x77),
-                            make("lsh64_imm", 3, 0, 0, 4), make("add64_reg", 0, 3), make("exit")});
+        auto image = lower({make("mov64_imm", 0, 0, 0, 5), make("mov64_imm", 6, 0, 0, 5),
+                            make(row.name, dst, 1, off), make("mov64_reg", 0, dst), make("exit")});
+        image::set_access(image->insts[2], row.action, image::Access::probe);
+        expect(*image, {.r0 = 0}, {bad() + 32 - static_cast<std::uint64_t>(off)}, false);
+        expect(*image, {.r0 = 0}, {0xdead'0000'0000'0000}, false);
+        auto plain = lower({make("mov64_imm", 0, 0, 0, 5), make("mov64_imm", 6, 0, 0, 5),
+                            make(row.name, dst, 1, off), make("mov64_reg", 0, dst), make("exit")});
         plain->trusted = true;
-        for (const Way& way : ways()) {
-          auto fill = [&] {
-            for (std::size_t i = 0; i < 512 + 16; i++)
-              page_[size_ + i] = static_cast<std::uint8_t>(i * 7 + 5);
-            page_[size_ + static_cast<std::size_t>(off)] = 5;
-            std::memset(page_ + size_ + off + 1, 0, 7);
-          };
-          fill();
-          RunContext ctx;
-          image->trusted = true;
-          const Outcome jit = run_jit(*image, ctx, {(good() & 0xffff'ffff) | noise}, way.options);
-          const std::vector<std::uint8_t> after(page_ + size_, page_ + 2 * size_);
-          fill();
-          const Outcome vm = run_vm(*plain, ctx, {good()});
-          ASSERT_TRUE(jit.done && vm.done) << row.name << " " << way.name << ": " << jit.fault << vm.fault;
-          EXPECT_EQ(jit.r0, vm.r0) << row.name << " " << way.name;
-          EXPECT_EQ(std::memcmp(after.data(), page_ + size_, size_), 0) << row.name << " " << way.name;
-        }
+        RunContext ctx;
+        const std::uint64_t address = good() + 32 - static_cast<std::uint64_t>(off);
+        const Outcome vm = run_vm(*plain, ctx, {address});
+        ASSERT_TRUE(vm.done);
+        expect(*image, {.r0 = vm.r0}, {address}, false);
+      }
+  }
+}
+
+// In an arena the low half of a register counts; what is missing reads 0 and swallows stores.
+TEST_F(Faults, arena_accesses) {
+  image::MapDescriptor arena;
+  arena.type = uapi::MapType::arena;
+  arena.base = page_;
+  Environment environment;
+  environment.maps[1] = &arena;
+  for (const isa::Op& row : isa::ops()) {
+    const bool loads = row.action == isa::Class::load || row.action == isa::Class::load_acquire;
+    const bool memory = loads || row.action == isa::Class::store || row.action == isa::Class::store_imm ||
+                        row.action == isa::Class::store_release || row.action == isa::Class::atomic;
+    if (!memory) continue;
+    for (int off : {0, 8, 504}) {
+      // r0 = 5, r3 = 9; operation at r1; r0 = r0 + 16 * r3
+      auto image = lower({make("mov64_imm", 0, 0, 0, 5), make("mov64_imm", 3, 0, 0, 9),
+                          make(row.name, loads ? 3 : 1, loads ? 1 : 3, off, 0x77),
+                          make("lsh64_imm", 3, 0, 0, 4), make("add64_reg", 0, 3), make("exit")},
+                         environment);
+      image::set_access(image->insts[2], row.action, image::Access::arena);
+      std::uint64_t r0 = 5, r3 = 9;
+      if (loads || isa::writes_src(row)) r3 = 0;
+      if (row.operation == isa::Operation::cmpxchg) r0 = 0;
+      const std::uint64_t noise = 0x1234'0000'0000'0000;
+      expect(*image, {.r0 = r0 + 16 * r3}, {(bad() & 0xffff'ffff) | noise}, false);
+      // The same where the memory is there, against plain code.
+      auto plain = lower({make("mov64_imm", 0, 0, 0, 5), make("mov64_imm", 3, 0, 0, 9),
+                          make(row.name, loads ? 3 : 1, loads ? 1 : 3, off, 0x77),
+                          make("lsh64_imm", 3, 0, 0, 4), make("add64_reg", 0, 3), make("exit")});
+      plain->trusted = true;
+      for (const Way& way : ways()) {
+        auto fill = [&] {
+          for (std::size_t i = 0; i < 512 + 16; i++) page_[size_ + i] = static_cast<std::uint8_t>(i * 7 + 5);
+          page_[size_ + static_cast<std::size_t>(off)] = 5;
+          std::memset(page_ + size_ + off + 1, 0, 7);
+        };
+        fill();
+        RunContext ctx;
+        image->trusted = true;
+        const Outcome jit = run_jit(*image, ctx, {(good() & 0xffff'ffff) | noise}, way.options);
+        const std::vector<std::uint8_t> after(page_ + size_, page_ + 2 * size_);
+        fill();
+        const Outcome vm = run_vm(*plain, ctx, {good()});
+        ASSERT_TRUE(jit.done && vm.done) << row.name << " " << way.name << ": " << jit.fault << vm.fault;
+        EXPECT_EQ(jit.r0, vm.r0) << row.name << " " << way.name;
+        EXPECT_EQ(std::memcmp(after.data(), page_ + size_, size_), 0) << row.name << " " << way.name;
       }
     }
   }
+}
 
-  TEST(Control, addr_space_cast) {
-    image::MapDescriptor arena;
-    arena.type = uapi::MapType::arena;
-    arena.base = reinterpret_cast<std::uint8_t*>(0x7f12'0000'0000);
-    Environment environment;
-    environment.maps[1] = &arena;
-    for (int imm : {1, 1 << 16})
-      for (unsigned src : {0U, 2U}) {
-        const Program program{make("mov64_reg", src, 1), make("addr_space_cast", 0, src, 1, imm),
-                              make("exit")};
-        auto image = lower(program, environment);
-        expect(*image, {.r0 = 0}, {0});
-        expect(*image, {.r0 = 0}, {0x5555'0000'0000});
-        expect(*image, {.r0 = 0x7f12'8000'0010}, {0x1'8000'0010});
-        auto none = lower(program);
-        expect(*none, {.done = false, .fault_inst = 1}, {5});
-      }
-  }
-
-  TEST(Control, no_page_is_writable_and_executable) {
-    auto image = lower({make("mov64_imm", 0, 0, 0, 1), make("exit")});
-    image->trusted = true;
-    auto code = compile(*image);
-    ASSERT_TRUE(code);
-    std::ifstream maps("/proc/self/maps");
-    std::string line;
-    bool seen = false;
-    const auto at = reinterpret_cast<std::uint64_t>(code->bytes().data());
-    while (std::getline(maps, line)) {
-      std::uint64_t first = 0, end = 0;
-      char rights[5] = {};
-      if (std::sscanf(line.c_str(), "%lx-%lx %4s", &first, &end, rights) != 3) continue;
-      EXPECT_FALSE(rights[1] == 'w' && rights[2] == 'x') << line;
-      if (at >= first && at < end) {
-        seen = true;
-        EXPECT_EQ(std::string(rights).substr(0, 3), "r-x") << line;
-      }
+TEST(Control, addr_space_cast) {
+  image::MapDescriptor arena;
+  arena.type = uapi::MapType::arena;
+  arena.base = reinterpret_cast<std::uint8_t*>(0x7f12'0000'0000);
+  Environment environment;
+  environment.maps[1] = &arena;
+  for (int imm : {1, 1 << 16})
+    for (unsigned src : {0U, 2U}) {
+      const Program program{make("mov64_reg", src, 1), make("addr_space_cast", 0, src, 1, imm), make("exit")};
+      auto image = lower(program, environment);
+      expect(*image, {.r0 = 0}, {0});
+      expect(*image, {.r0 = 0}, {0x5555'0000'0000});
+      expect(*image, {.r0 = 0x7f12'8000'0010}, {0x1'8000'0010});
+      auto none = lower(program);
+      expect(*none, {.done = false, .fault_inst = 1}, {5});
     }
-    EXPECT_TRUE(seen);
+}
+
+TEST(Control, no_page_is_writable_and_executable) {
+  auto image = lower({make("mov64_imm", 0, 0, 0, 1), make("exit")});
+  image->trusted = true;
+  auto code = compile(*image);
+  ASSERT_TRUE(code);
+  std::ifstream maps("/proc/self/maps");
+  std::string line;
+  bool seen = false;
+  const auto at = reinterpret_cast<std::uint64_t>(code->bytes().data());
+  while (std::getline(maps, line)) {
+    std::uint64_t first = 0, end = 0;
+    char rights[5] = {};
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &first, &end, rights) != 3) continue;
+    EXPECT_FALSE(rights[1] == 'w' && rights[2] == 'x') << line;
+    if (at >= first && at < end) {
+      seen = true;
+      EXPECT_EQ(std::string(rights).substr(0, 3), "r-x") << line;
+    }
   }
+  EXPECT_TRUE(seen);
+}
 
 }  // namespace
 }  // namespace skep::jit::testing
