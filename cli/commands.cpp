@@ -36,6 +36,24 @@ constexpr Option generate_options[] = {
     {"seed", "S", "where the generator begins, 1 if not given; the same seed gives the same packets"},
     {"odd", "", "wrong and rare packets instead: cut headers, lengths that lie, fragments, tunnels"},
 };
+constexpr Option dialect_option = {"dialect", "NAME",
+                                   "kernel (clang's syntax; if not given) or gnu (binutils')"};
+constexpr Option asm_options[] = {
+    {"output", "OBJECT", "where the object goes; - writes to standard output", 'o'},
+    dialect_option,
+    {"big-endian", "", "an object for big-endian machines"},
+};
+constexpr Option disasm_options[] = {
+    {"relocations", "", "show relocations and CO-RE records below their instructions", 'r'},
+    {"source", "", "show source lines (of .BTF.ext) above their instructions", 'S'},
+    {"raw", "", "show the bytes of each instruction"},
+    {"exact", "", "write source that 'skep asm' makes the same object of"},
+    {"section", "NAME", "only this section; may be given several times", 'j'},
+    {"function", "NAME", "only this function; may be given several times"},
+    {"cfg", "", "draw the control-flow graph instead, in Graphviz' DOT language"},
+    dialect_option,
+    json_option,
+};
 constexpr Option object_options[] = {strict_option, json_option};
 constexpr Option prog_dump_options[] = {{"prog", "NAME", "only this program"},
                                         {"opcodes", "", "print the bytes of each instruction too"},
@@ -64,6 +82,18 @@ constexpr Command table[] = {
      "FILE is\n"
      "pcap, or pcapng by its name; - writes to standard output.",
      generate_options, run_generate},
+    {"asm", "FILE.s", 1, 1, "assemble eBPF source into an object",
+     "Reads what clang -S and skep disasm --exact write, or the GNU dialect of bpf-as: labels, sections, "
+     "symbols, data,\n"
+     "maps and functions by name. The object has sections, symbols and relocations as clang -c writes them "
+     "and can be\n"
+     "loaded. FILE.s may be - for standard input.",
+     asm_options, run_asm},
+    {"disasm", "OBJECT|SOURCE.c", 1, 1, "print the instructions of an object's sections",
+     "Prints like llvm-objdump -d --no-show-raw-insn --mcpu=v4, with --dialect gnu like bpf-objdump -d. "
+     "Unlike 'prog\n"
+     "dump' it shows sections as they are in the file, whether or not the object can be loaded.",
+     disasm_options, run_disasm},
     {"prog dump", "OBJECT|SOURCE.c", 1, 1, "print the instructions of the programs of an object", "",
      prog_dump_options, run_prog_dump},
     {"map show", "OBJECT|SOURCE.c", 1, 1, "list the maps that an object defines", "", object_options,
@@ -142,6 +172,10 @@ Result<Arguments> parse_arguments(const Command& command, std::span<char* const>
                        command.options[i].argument.empty() ? no_argument : required_argument, nullptr,
                        first_option + static_cast<int>(i)});
   options.push_back({});
+  std::string letters = ":";
+  for (const Option& option : command.options)
+    if (option.letter != 0)
+      letters += option.argument.empty() ? std::string{option.letter} : std::string{option.letter, ':'};
   std::string program = "skep";
   std::vector<char*> argv = {program.data()};
   argv.insert(argv.end(), words.begin(), words.end());
@@ -152,10 +186,12 @@ Result<Arguments> parse_arguments(const Command& command, std::span<char* const>
   ::optind = 0;  // begins anew, also GNU's permutation
   ::opterr = 0;
   auto option_of = [&](int code) -> const Option& {
-    return command.options[static_cast<std::size_t>(code - first_option)];
+    if (code >= first_option) return command.options[static_cast<std::size_t>(code - first_option)];
+    return *std::find_if(command.options.begin(), command.options.end(),
+                         [&](const Option& option) { return option.letter == code; });
   };
   for (;;) {
-    int code = ::getopt_long(argc, argv.data(), ":", options.data(), nullptr);
+    int code = ::getopt_long(argc, argv.data(), letters.c_str(), options.data(), nullptr);
     if (code == -1) break;
     if (code == ':')
       return fail(EINVAL, "--{} needs {}", option_of(::optopt).name, option_of(::optopt).argument);
@@ -207,7 +243,9 @@ std::string print_help(const Command& command) {
   if (!command.options.empty()) out += "\noptions:\n";
   for (const Option& o : command.options)
     out += fmt::format("  {:<20} {}\n",
-                       fmt::format("--{}{}{}", o.name, o.argument.empty() ? "" : " ", o.argument), o.help);
+                       fmt::format("{}--{}{}{}", o.letter == 0 ? "" : fmt::format("-{}, ", o.letter), o.name,
+                                   o.argument.empty() ? "" : " ", o.argument),
+                       o.help);
   return out;
 }
 

@@ -21,6 +21,7 @@ struct Option {
   std::string_view name;      // long name, without dashes
   std::string_view argument;  // what the help calls it; empty: a flag
   std::string_view help;
+  char letter = 0;  // its short form; 0: there is none
 };
 
 // The words after the command, sorted.
@@ -70,6 +71,8 @@ std::string print_help(const Command& command);
 
 int run_run(const Arguments& arguments);
 int run_generate(const Arguments& arguments);
+int run_asm(const Arguments& arguments);
+int run_disasm(const Arguments& arguments);
 int run_prog_dump(const Arguments& arguments);
 int run_map_show(const Arguments& arguments);
 int run_btf_dump(const Arguments& arguments);

@@ -2,6 +2,7 @@
 #include "skep/base/check.h"
 #include "skep/isa/assemble.h"
 #include "skep/isa/decode.h"
+#include "skep/object/assembled.h"
 
 using namespace skep;
 
@@ -19,6 +20,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
               "a relocation has its place and its symbol");
       if (auto insns = isa::parse_insns(section.bytes)) (void)isa::decode_all(*insns);
     }
+    // A section that became @nobits with relocations in it, or a size beyond the format, is refused.
+    auto object = elf::write(object::new_file(std::move(*assembly), std::endian::little));
+    if (object) check(elf::File::parse(*object).has_value(), "an object that is written can be read");
   }
   return 0;
 }

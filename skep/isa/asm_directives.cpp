@@ -52,7 +52,8 @@ std::optional<std::int64_t> number_now(const Call& call, Tokens argument) {
 
 // The symbol that an argument names, or an error.
 std::optional<std::uint32_t> symbol_named(const Call& call, Tokens argument) {
-  if (argument.size() != 1 || argument[0].kind != TokenKind::identifier) {
+  if (argument.size() != 1 || argument[0].text.empty() ||
+      (argument[0].kind != TokenKind::identifier && argument[0].kind != TokenKind::string)) {
     call.error(argument.empty() ? call.tokens[0] : argument[0], "expected the name of a symbol");
     return std::nullopt;
   }
@@ -142,35 +143,91 @@ void align(const Call& call) {
   if (!fill.has_value()) return;
   std::uint64_t unit = static_cast<std::uint64_t>(bytes);
   AsmSection& section = call.host.section();
-  section.alignment = std::max(section.alignment, unit);
+  section.alignment = section.alignment_said ? std::max(section.alignment, unit) : unit;
+  section.alignment_said = true;
   std::size_t size = section.bytes.size();
   call.host.append((size + unit - 1) / unit * unit - size, static_cast<std::uint8_t>(*fill), call.tokens[0]);
 }
 
-// .section name[, "flags"[, @type[, ...]]]; .text, .data, .bss
-void section(const Call& call) {
-  if (call.tokens.size() == 1 && call.tokens[0].text != ".section")
-    return call.host.select_section(call.host.state().section(call.tokens[0].text));
-  std::vector<Tokens> parts = split(call.arguments());
-  if (parts.empty() || parts[0].empty()) return call.error(call.tokens[0], "expected the name of a section");
-  // A name such as tc/ingress.1 or fentry/do-it is several tokens without space between them.
-  std::string name;
-  for (const Token& token : parts[0]) name += token.text;
-  if (parts[0].size() == 1 && parts[0][0].kind == TokenKind::string) {
-    name.clear();
-    if (!unescape(parts[0][0].text, name)) return call.error(parts[0][0], "expected the name of a section");
-  }
-  call.host.select_section(call.host.state().section(name));
+// .text, .data, .bss, .rodata
+void known_section(const Call& call) {
+  call.host.select_section(call.host.state().section(call.tokens[0].text));
+}
+
+// Letters of .section's flags; those that are not here (G, o, ?) say what BPF objects do not have.
+struct SectionFlag {
+  char letter;
+  bool AsmSection::* flag;
+};
+constexpr SectionFlag section_flags[] = {
+    {'a', &AsmSection::allocated}, {'w', &AsmSection::writable}, {'x', &AsmSection::executable},
+    {'M', &AsmSection::merge},     {'S', &AsmSection::strings},  {'e', &AsmSection::excluded},
+};
+
+// Flags are letters; @type is progbits, nobits or a number, and the size of an entry follows in mergeable
+// sections.
+void describe_section(const Call& call, std::span<const Tokens> parts) {
   AsmSection& chosen = call.host.section();
-  if (parts.size() >= 2 && !parts[1].empty()) {
-    if (parts[1][0].kind != TokenKind::string)
-      return call.error(parts[1][0], "expected flags in double quotes");
-    std::string_view flags = parts[1][0].text;
-    chosen.allocated = flags.find('a') != std::string_view::npos;
-    chosen.writable = flags.find('w') != std::string_view::npos;
-    chosen.executable = flags.find('x') != std::string_view::npos;
+  if (!parts.empty() && !parts[0].empty()) {
+    const Token& flags = parts[0][0];
+    if (flags.kind != TokenKind::string) return call.error(flags, "expected flags in double quotes");
+    for (const SectionFlag& row : section_flags) chosen.*row.flag = false;
+    for (char letter : flags.text) {
+      auto row = std::find_if(std::begin(section_flags), std::end(section_flags),
+                              [&](const SectionFlag& of) { return of.letter == letter; });
+      if (row == std::end(section_flags))
+        return call.error(flags, fmt::format("unknown section flag '{}', there are a w x M S e", letter));
+      chosen.*row->flag = true;
+    }
   }
-  if (parts.size() >= 3 && !parts[2].empty()) chosen.no_bits = parts[2].back().is("nobits");
+  if (parts.size() >= 2 && !parts[1].empty()) {
+    const Token& type = parts[1].back();
+    chosen.no_bits = type.is("nobits");
+    if (type.kind == TokenKind::number && type.value != 0 && type.value <= UINT32_MAX)
+      chosen.type = static_cast<std::uint32_t>(type.value);
+    else if (!type.is("nobits") && !type.is("progbits"))
+      return call.error(
+          type, fmt::format("unknown section type '{}', must be progbits, nobits or a number", type.text));
+    if (chosen.no_bits && !chosen.bytes.empty() &&
+        std::any_of(chosen.bytes.begin(), chosen.bytes.end(), [](std::uint8_t byte) { return byte != 0; }))
+      return call.error(type, fmt::format("section '{}' has bytes already", chosen.name));
+  }
+  if (chosen.merge && parts.size() >= 3 && !parts[2].empty())
+    if (std::optional<std::int64_t> size = number_now(call, parts[2]))
+      chosen.entry_size = static_cast<std::uint64_t>(*size);
+}
+
+// The name that an argument spells: in quotes, or tokens without space between them (tc/ingress.1,
+// fentry/do-it).
+std::optional<std::string> section_name(const Call& call, std::span<const Tokens> parts) {
+  std::string name;
+  if (!parts.empty() && !parts[0].empty()) {
+    if (parts[0].size() == 1 && parts[0][0].kind == TokenKind::string) {
+      if (!unescape(parts[0][0].text, name)) name.clear();
+    } else {
+      for (const Token& token : parts[0]) name += token.text;
+    }
+  }
+  if (!name.empty() && name.find('\0') == std::string::npos) return name;
+  call.error(parts.empty() || parts[0].empty() ? call.tokens[0] : parts[0][0],
+             "expected the name of a section");
+  return std::nullopt;
+}
+
+// .section name[, "flags"[, @type[, entry size]]]; number 1: .pushsection
+void section(const Call& call) {
+  std::vector<Tokens> parts = split(call.arguments());
+  std::optional<std::string> name = section_name(call, parts);
+  if (!name.has_value()) return;
+  if (call.number != 0) call.host.push_section();
+  call.host.select_section(call.host.state().section(*name));
+  describe_section(call, std::span(parts).subspan(1));
+}
+
+// number 0: .previous, 1: .popsection
+void go_back(const Call& call) {
+  if (call.number == 0 ? call.host.previous_section() : call.host.pop_section()) return;
+  call.error(call.tokens[0], fmt::format("{}: there is no section to go back to", call.tokens[0].text));
 }
 
 // number: the Binding
@@ -178,15 +235,18 @@ void bind(const Call& call) {
   for (Tokens part : split(call.arguments())) {
     std::optional<std::uint32_t> symbol = symbol_named(call, part);
     if (!symbol.has_value()) return;
-    call.host.state().assembly.symbols[*symbol].binding = static_cast<Binding>(call.number);
+    AsmSymbol& named = call.host.state().assembly.symbols[*symbol];
+    named.binding = static_cast<Binding>(call.number);
+    named.said_local = named.binding == Binding::local;
   }
 }
 
-void hide(const Call& call) {
+// number: the Visibility
+void show(const Call& call) {
   for (Tokens part : split(call.arguments())) {
     std::optional<std::uint32_t> symbol = symbol_named(call, part);
     if (!symbol.has_value()) return;
-    call.host.state().assembly.symbols[*symbol].hidden = true;
+    call.host.state().assembly.symbols[*symbol].visibility = static_cast<Visibility>(call.number);
   }
 }
 
@@ -224,6 +284,75 @@ void set(const Call& call) {
   assign_symbol(call.host, parts[0][0], parts[1]);
 }
 
+// .comm name, size[, alignment]
+void common(const Call& call) {
+  std::vector<Tokens> parts = split(call.arguments());
+  if (!argument_count(call, parts, 2, 3)) return;
+  std::optional<std::uint32_t> symbol = symbol_named(call, parts[0]);
+  std::optional<std::int64_t> bytes = number_now(call, parts[1]);
+  std::optional<std::int64_t> unit = parts.size() == 3 ? number_now(call, parts[2]) : 1;
+  if (!symbol.has_value() || !bytes.has_value() || !unit.has_value()) return;
+  if (*bytes < 0 || *unit < 1 || (*unit & (*unit - 1)) != 0)
+    return call.error(parts[1][0], fmt::format("{} bytes at alignment {} cannot be", *bytes, *unit));
+  AsmSymbol& named = call.host.state().assembly.symbols[*symbol];
+  if (named.section != AsmSymbol::undefined && named.section != AsmSymbol::common)
+    return call.error(parts[0][0], fmt::format("symbol '{}' is already defined", named.name));
+  named.section = AsmSymbol::common;
+  named.kind = SymbolKind::object;
+  if (named.binding == Binding::local) named.binding = Binding::global;
+  named.size = static_cast<std::uint64_t>(*bytes);
+  named.value = static_cast<std::uint64_t>(*unit);
+}
+
+// .file "name.c"; with a number first it is a row of .debug_line, see is_ignored
+void file(const Call& call) {
+  std::string name;
+  const Token& given = call.tokens.size() == 2 ? call.tokens[1] : call.tokens[0];
+  if (given.kind != TokenKind::string || !unescape(given.text, name) || name.find('\0') != std::string::npos)
+    return call.error(given, "expected the name of a file");
+  call.host.state().assembly.symbols.push_back(
+      {.name = name, .section = AsmSymbol::absolute, .kind = SymbolKind::file});
+}
+
+struct RelocationName {
+  std::string_view name;
+  AsmRelocType type;
+};
+constexpr RelocationName relocation_names[] = {
+    {"R_BPF_NONE", AsmRelocType::none},
+    {"R_BPF_64_64", AsmRelocType::insn64},
+    {"R_BPF_64_ABS64", AsmRelocType::abs64},
+    {"R_BPF_64_ABS32", AsmRelocType::abs32},
+    {"R_BPF_64_NODYLD32", AsmRelocType::nodyld32},
+    {"R_BPF_64_32", AsmRelocType::call32},
+    {"R_BPF_GNU_64_16", AsmRelocType::jump16},
+};
+
+// .reloc offset, R_BPF_64_64, symbol: a relocation without a change of the bytes, which hold the addend
+void relocation(const Call& call) {
+  std::vector<Tokens> parts = split(call.arguments());
+  if (!argument_count(call, parts, 3, 3)) return;
+  const Token& name = parts[1][0];
+  auto row = std::find_if(std::begin(relocation_names), std::end(relocation_names),
+                          [&](const RelocationName& of) { return name.is(of.name); });
+  if (row == std::end(relocation_names) || parts[1].size() != 1)
+    return call.error(name, fmt::format("unknown relocation type '{}'", name.text));
+  std::optional<std::uint32_t> symbol = symbol_named(call, parts[2]);
+  if (symbol.has_value()) call.host.append_relocation(parts[0], row->type, *symbol);
+}
+
+// number 0: there shall be an .llvm_addrsig, 1: and this symbol in it
+void significant(const Call& call) {
+  AsmState& state = call.host.state();
+  if (!state.assembly.address_significant) state.assembly.address_significant.emplace();
+  if (call.number == 0) return;
+  for (Tokens part : split(call.arguments())) {
+    std::optional<std::uint32_t> symbol = symbol_named(call, part);
+    if (!symbol.has_value()) return;
+    state.assembly.address_significant->push_back(*symbol);
+  }
+}
+
 struct Directive {
   std::string_view name;
   void (*run)(const Call& call);
@@ -231,17 +360,22 @@ struct Directive {
 };
 
 constexpr Directive directives[] = {
-    {".section", section},
-    {".text", section},
-    {".data", section},
-    {".bss", section},
-    {".rodata", section},
+    {".section", section, 0},
+    {".pushsection", section, 1},
+    {".popsection", go_back, 1},
+    {".previous", go_back, 0},
+    {".text", known_section},
+    {".data", known_section},
+    {".bss", known_section},
+    {".rodata", known_section},
     {".globl", bind, static_cast<unsigned>(Binding::global)},
     {".global", bind, static_cast<unsigned>(Binding::global)},
     {".weak", bind, static_cast<unsigned>(Binding::weak)},
     {".local", bind, static_cast<unsigned>(Binding::local)},
     {".extern", bind, static_cast<unsigned>(Binding::global)},
-    {".hidden", hide},
+    {".internal", show, static_cast<unsigned>(Visibility::internal)},
+    {".hidden", show, static_cast<unsigned>(Visibility::hidden)},
+    {".protected", show, static_cast<unsigned>(Visibility::protected_)},
     {".type", type},
     {".size", size},
     {".set", set},
@@ -269,20 +403,30 @@ constexpr Directive directives[] = {
     {".align", align, 0},
     {".balign", align, 0},
     {".p2align", align, 1},
-    // They tell debuggers and linkers what BPF objects do not need.
-    {".file", ignore},
+    {".comm", common},
+    {".file", file},
+    {".reloc", relocation},
+    {".addrsig", significant, 0},
+    {".addrsig_sym", significant, 1},
+    // They make DWARF's line table and frame descriptions, which nothing that loads BPF objects reads (lines
+    // are in .BTF.ext), and a comment.
     {".ident", ignore},
     {".loc", ignore},
-    {".addrsig", ignore},
-    {".addrsig_sym", ignore},
     {".cfi_startproc", ignore},
     {".cfi_endproc", ignore},
     {".cfi_sections", ignore},
+    {".cfi_def_cfa", ignore},
+    {".cfi_def_cfa_offset", ignore},
+    {".cfi_def_cfa_register", ignore},
+    {".cfi_offset", ignore},
+    {".cfi_escape", ignore},
 };
 
 }  // namespace
 
-bool is_ignored(const Token& name) {
+bool is_ignored(std::span<const Token> tokens) {
+  const Token& name = tokens[0];
+  if (name.is(".file")) return tokens.size() > 1 && tokens[1].kind == TokenKind::number;
   for (const Directive& directive : directives)
     if (directive.run == ignore && name.is(directive.name)) return true;
   return false;

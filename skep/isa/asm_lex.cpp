@@ -115,6 +115,12 @@ std::vector<Token> lex_line(std::string_view line, bool& in_comment) {
   return tokens;
 }
 
+bool is_temporary(std::string_view name) {
+  if (name.starts_with(".L")) return true;
+  return name.starts_with("LBB") && name.size() > 3 && is_digit(name[3]) &&
+         name.find_first_not_of("0123456789_", 3) == std::string_view::npos;
+}
+
 bool unescape(std::string_view text, std::string& out) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '\\') {

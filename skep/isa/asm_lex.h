@@ -37,6 +37,9 @@ std::vector<Token> lex_line(std::string_view line, bool& in_comment);
 // Marks a placeholder in a template that is lexed: this character and the letter.
 inline constexpr char placeholder_mark = '\x01';
 
+// Labels that do not become symbols: .L..., and clang's names of basic blocks (LBB0_2).
+bool is_temporary(std::string_view name);
+
 // "a\n\x41" without the quotes, decoded; false if an escape is broken.
 bool unescape(std::string_view text, std::string& out);
 

@@ -322,6 +322,7 @@ std::size_t skip_unary(std::span<const Token> tokens, std::size_t at, Dialect di
   if (at >= tokens.size()) return start;
   switch (tokens[at].kind) {
     case TokenKind::number:
+    case TokenKind::string:
     case TokenKind::numeric_label: return at + 1;
     case TokenKind::identifier:
       if (dialect == Dialect::kernel && looks_like_register(tokens[at])) return start;
@@ -333,7 +334,6 @@ std::size_t skip_unary(std::span<const Token> tokens, std::size_t at, Dialect di
       if (end == at + 1 || end >= tokens.size() || !tokens[end].is(')')) return start;
       return end + 1;
     }
-    case TokenKind::string:
     case TokenKind::placeholder:
     case TokenKind::bad: return start;
   }

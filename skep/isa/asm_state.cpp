@@ -73,8 +73,13 @@ std::uint32_t AsmState::section(std::string_view name) {
   fresh.no_bits = name == ".bss" || name.starts_with(".bss.");
   for (std::string_view prefix : {".BTF", ".debug", ".comment", ".note", ".llvm"})
     if (name.starts_with(prefix)) fresh.allocated = false;
-  if (fresh.executable) fresh.alignment = sizeof(Insn);
+  if (fresh.executable) fresh.alignment = 4;          // as clang; instructions make it 8
+  if (name.starts_with(".BTF")) fresh.alignment = 4;  // records of 32-bit numbers
   assembly.sections.push_back(std::move(fresh));
+  // Symbols stand in the order in which the source mentions them. `.data` names the section, `license` may be
+  // a label.
+  std::uint32_t symbol = section_symbol(place->second);
+  if (name.starts_with('.')) by_name_.try_emplace(place->first, symbol);
   return place->second;
 }
 
@@ -154,8 +159,9 @@ std::optional<Value> AsmState::primary(Evaluation& e) {
   switch (token.kind) {
     case TokenKind::number: return Value{.number = static_cast<std::int64_t>(token.value)};
     case TokenKind::numeric_label: return numeric_label(e, token);
+    case TokenKind::string:  // a symbol with an unusual name
     case TokenKind::identifier: {
-      if (token.text == ".")
+      if (token.is("."))
         return Value{.number = static_cast<std::int64_t>(e.here.offset), .section = e.here.section};
       std::uint32_t index = symbol(token.text);
       const AsmSymbol& known = assembly.symbols[index];
@@ -163,8 +169,8 @@ std::optional<Value> AsmState::primary(Evaluation& e) {
         error(e.here.line, token, fmt::format("symbol '{}' is not defined before this line", token.text));
         return std::nullopt;
       }
-      return Value{
-          .number = static_cast<std::int64_t>(known.value), .section = known.section, .symbol = index};
+      std::uint64_t number = known.section == AsmSymbol::common ? 0 : known.value;
+      return Value{.number = static_cast<std::int64_t>(number), .section = known.section, .symbol = index};
     }
     case TokenKind::punctuation:
       if (token.is('(') && e.depth < deepest) {
@@ -179,7 +185,6 @@ std::optional<Value> AsmState::primary(Evaluation& e) {
         return inner;
       }
       break;
-    case TokenKind::string:
     case TokenKind::placeholder:
     case TokenKind::bad: break;
   }
@@ -225,7 +230,8 @@ std::optional<Value> AsmState::combine(Evaluation& e, const Token& sign, char op
     difference.number = number(x - y).number;
     return difference;
   }
-  if (operation == '-' && a.section == b.section && a.section != AsmSymbol::undefined) return number(x - y);
+  if (operation == '-' && a.section == b.section && a.section < assembly.sections.size())
+    return number(x - y);
   if (!a.absolute() || !b.absolute()) {
     error(e.here.line, sign,
           "addresses can only be subtracted from addresses in the same section, or moved by a number");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <utility>
 
 #include "skep/base/check.h"
 #include "skep/isa/asm_directives.h"
@@ -25,8 +26,11 @@ struct Pending {
   bool is_instruction = false;
   OpId op = 0;
   OperandPlaces places = {};
-  // ... or a datum of so many bytes, its expression at tokens[0].
+  // ... or a datum of so many bytes, its expression at tokens[0] ...
   unsigned data_bytes = 0;
+  // ... or a relocation, its place at tokens[0].
+  AsmRelocType relocation = AsmRelocType::none;
+  std::uint32_t symbol = 0;
 };
 
 class Assembler : public DirectiveHost {
@@ -54,9 +58,12 @@ class Assembler : public DirectiveHost {
       if (given_up()) return;
       if (pending.is_instruction)
         place_instruction(pending);
-      else
+      else if (pending.data_bytes != 0)
         place_datum(pending);
+      else
+        place_relocation(pending);
     }
+    sort_relocations();
   }
 
   Assembly finish() {
@@ -69,8 +76,21 @@ class Assembler : public DirectiveHost {
   Here& here() override { return here_; }
   AsmSection& section() override { return state_.assembly.sections[here_.section]; }
   void select_section(std::uint32_t index) override {
-    here_.section = index;
+    before_ = std::exchange(here_.section, index);
     here_.offset = section().bytes.size();
+  }
+  bool previous_section() override {
+    if (!before_.has_value()) return false;
+    select_section(*before_);
+    return true;
+  }
+  void push_section() override { pushed_.push_back({here_.section, before_}); }
+  bool pop_section() override {
+    if (pushed_.empty()) return false;
+    select_section(pushed_.back().first);
+    before_ = pushed_.back().second;
+    pushed_.pop_back();
+    return true;
   }
   bool append(std::size_t count, std::uint8_t fill, const Token& why) override {
     if (count > largest_output - total_bytes_) {
@@ -86,6 +106,9 @@ class Assembler : public DirectiveHost {
   void append_datum(std::span<const Token> expression, unsigned bytes) override {
     pending_.push_back({.here = here_, .tokens = expression, .data_bytes = bytes});
     append(bytes, 0, expression.front());
+  }
+  void append_relocation(std::span<const Token> place, AsmRelocType type, std::uint32_t symbol) override {
+    pending_.push_back({.here = here_, .tokens = place, .relocation = type, .symbol = symbol});
   }
 
  private:
@@ -108,7 +131,7 @@ class Assembler : public DirectiveHost {
       if (!label(tokens[0])) return;
       tokens = tokens.subspan(2);
     }
-    if (tokens.empty() || is_ignored(tokens[0])) return;
+    if (tokens.empty() || is_ignored(tokens)) return;
     for (const Token& token : tokens) {
       if (token.kind != TokenKind::bad) continue;
       state_.error(here_.line, token, fmt::format("{}: '{}'", token.message, token.text));
@@ -128,7 +151,8 @@ class Assembler : public DirectiveHost {
       state_.define_numeric_label(name.value, here_);
       return true;
     }
-    if (name.kind != TokenKind::identifier || register_at({&name, 1}, 0, dialect_).number >= 0) {
+    bool word = name.kind == TokenKind::identifier && register_at({&name, 1}, 0, dialect_).number < 0;
+    if (!word && (name.kind != TokenKind::string || name.text.empty())) {
       state_.error(here_.line, name, fmt::format("'{}' cannot be a label", name.text));
       return false;
     }
@@ -136,7 +160,8 @@ class Assembler : public DirectiveHost {
   }
 
   bool is_assignment(std::span<const Token> tokens) const {
-    return tokens.size() >= 3 && tokens[0].kind == TokenKind::identifier && tokens[1].is('=') &&
+    return tokens.size() >= 3 && (tokens[0].kind == TokenKind::identifier || tokens[0].kind == TokenKind::string) &&
+           tokens[1].is('=') &&
            !tokens[2].is('=') && register_at(tokens, 0, dialect_).number < 0 &&
            !looks_like_register(tokens[0]);
   }
@@ -155,7 +180,7 @@ class Assembler : public DirectiveHost {
       return;
     }
     target.executable = true;
-    target.alignment = std::max<std::uint64_t>(target.alignment, sizeof(Insn));
+    if (!target.alignment_said) target.alignment = sizeof(Insn);
     if (match.op == op("exit")) first_exit_.try_emplace(here_.section, here_.offset);
     target.lines.push_back({here_.offset, here_.line.number});
     pending_.push_back(
@@ -218,11 +243,12 @@ class Assembler : public DirectiveHost {
                      fmt::format("an address needs 4 or 8 bytes, not {}", pending.data_bytes));
         return;
       }
-      bool loaded =
-          value->section != AsmSymbol::undefined && state_.assembly.sections[value->section].allocated;
-      AsmRelocType type = pending.data_bytes == 8 ? AsmRelocType::abs64
-                          : loaded                ? AsmRelocType::nodyld32
-                                                  : AsmRelocType::abs32;
+      if (target.no_bits) {
+        state_.error(pending.here.line, pending.tokens[0],
+                     fmt::format("section '{}' holds no bytes, so no address can be in it", target.name));
+        return;
+      }
+      AsmRelocType type = pending.data_bytes == 8 ? AsmRelocType::abs64 : data32_type(*value);
       value->number = relocate(target, pending.here, type, *value);
     }
     std::int64_t number = value->number;
@@ -248,21 +274,66 @@ class Assembler : public DirectiveHost {
     }
   }
 
+  // clang's rule for 32-bit data: offsets that .BTF.ext (by temporary labels) and .BTF (by names of variables) hold
+  // are not the loader's to change.
+  AsmRelocType data32_type(const Value& value) const {
+    if (value.section >= state_.assembly.sections.size()) return AsmRelocType::abs32;
+    const AsmSection& target = state_.assembly.sections[value.section];
+    bool temporary = value.symbol == Value::no_symbol ||
+                     state_.assembly.symbols[value.symbol].name.starts_with(".L");
+    bool kept = target.allocated && (temporary ? target.executable : target.writable);
+    return kept ? AsmRelocType::nodyld32 : AsmRelocType::abs32;
+  }
+
   // Notes a relocation at `here` against what the value names; returns the addend. Local symbols are replaced
-  // by their section, as clang and GNU as do.
+  // by their section, as clang and GNU as do, unless what lies beyond them may be merged away.
   std::int64_t relocate(AsmSection& target, const Here& here, AsmRelocType type, const Value& value) {
     std::uint32_t symbol = value.symbol;
     std::int64_t addend = value.number;
-    if (value.section != AsmSymbol::undefined) {
-      bool local = symbol == Value::no_symbol || state_.assembly.symbols[symbol].binding == Binding::local;
+    if (value.section < state_.assembly.sections.size()) {
+      std::int64_t own = 0;
+      bool local = true;
+      if (symbol != Value::no_symbol) {
+        const AsmSymbol& named = state_.assembly.symbols[symbol];
+        own = static_cast<std::int64_t>(named.value);
+        local = named.binding == Binding::local &&
+                !(state_.assembly.sections[value.section].merge && own != addend);
+      }
       if (local)
         symbol = state_.section_symbol(value.section);
       else
-        addend -= static_cast<std::int64_t>(state_.assembly.symbols[symbol].value);
+        addend -= own;
     }
     target.relocations.push_back(
         {.offset = here.offset, .type = type, .symbol = symbol, .line = here.line.number});
     return addend;
+  }
+
+  void place_relocation(const Pending& pending) {
+    std::size_t at = 0;
+    std::optional<Value> place = state_.evaluate(pending.tokens, at, pending.here, true);
+    if (!place.has_value()) return;
+    AsmSection& target = state_.assembly.sections[pending.here.section];
+    std::uint64_t offset = static_cast<std::uint64_t>(place->number);
+    if ((!place->absolute() && place->section != pending.here.section) || offset >= target.bytes.size())
+      return state_.error(pending.here.line, pending.tokens[0],
+                          fmt::format("relocation at {}, must lie in this section ({} bytes)", place->number,
+                                      target.bytes.size()));
+    // A temporary label at a section's start stands for the section.
+    const AsmSymbol& named = state_.assembly.symbols[pending.symbol];
+    bool whole = named.name.starts_with(".L") && named.value == 0 &&
+                 named.section < state_.assembly.sections.size();
+    target.relocations.push_back({.offset = offset,
+                                  .type = pending.relocation,
+                                  .symbol = whole ? state_.section_symbol(named.section) : pending.symbol,
+                                  .line = pending.here.line.number});
+  }
+
+  // By place; .reloc may have come late.
+  void sort_relocations() {
+    for (AsmSection& section : state_.assembly.sections)
+      std::stable_sort(section.relocations.begin(), section.relocations.end(),
+                       [](const AsmRelocation& a, const AsmRelocation& b) { return a.offset < b.offset; });
   }
 
   void place_instruction(const Pending& pending) {
@@ -365,9 +436,11 @@ class Assembler : public DirectiveHost {
     if (token.kind == TokenKind::identifier && at + 1 == pending.tokens.size() &&
         state_.options.helper_id != nullptr) {
       std::optional<std::uint32_t> symbol = state_.find_symbol(token.text);
-      bool defined = symbol.has_value() && state_.assembly.symbols[*symbol].section != AsmSymbol::undefined;
+      bool declared = symbol.has_value() &&
+                      (state_.assembly.symbols[*symbol].section != AsmSymbol::undefined ||
+                       state_.assembly.symbols[*symbol].binding != Binding::local);
       std::optional<std::uint32_t> helper = state_.options.helper_id(token.text);
-      if (!defined && helper.has_value()) {
+      if (!declared && helper.has_value()) {
         decoded.imm = static_cast<std::int32_t>(*helper);
         return true;
       }
@@ -453,17 +526,18 @@ class Assembler : public DirectiveHost {
     return true;
   }
 
-  // Keeps what is defined or referred to, without .L names, and renumbers the relocations.
+  // Keeps what is defined or referred to, without temporary names, and renumbers the relocations.
   void drop_unused_symbols() {
     Assembly& all = state_.assembly;
     std::vector<bool> used(all.symbols.size());
     for (const AsmSection& s : all.sections)
       for (const AsmRelocation& r : s.relocations) used[r.symbol] = true;
-    std::vector<std::uint32_t> renumbered(all.symbols.size());
+    std::vector<std::uint32_t> renumbered(all.symbols.size(), AsmSymbol::undefined);
     std::vector<AsmSymbol> kept;
     for (std::size_t i = 0; i < all.symbols.size(); ++i) {
       const AsmSymbol& symbol = all.symbols[i];
-      bool named = symbol.section != AsmSymbol::undefined && !symbol.name.starts_with(".L");
+      bool named = symbol.section != AsmSymbol::undefined && symbol.kind != SymbolKind::section &&
+                   (!is_temporary(symbol.name) || symbol.said_local || symbol.binding != Binding::local);
       if (!used[i] && !named) continue;
       renumbered[i] = static_cast<std::uint32_t>(kept.size());
       kept.push_back(symbol);
@@ -473,12 +547,17 @@ class Assembler : public DirectiveHost {
     all.symbols = std::move(kept);
     for (AsmSection& s : all.sections)
       for (AsmRelocation& r : s.relocations) r.symbol = renumbered[r.symbol];
+    if (!all.address_significant) return;
+    for (std::uint32_t& symbol : *all.address_significant) symbol = renumbered[symbol];
+    std::erase(*all.address_significant, AsmSymbol::undefined);
   }
 
   AsmState state_;
   Dialect dialect_ = Dialect::kernel;
   Here here_;
   std::size_t total_bytes_ = 0;
+  std::optional<std::uint32_t> before_;  // section, for .previous
+  std::vector<std::pair<std::uint32_t, std::optional<std::uint32_t>>> pushed_;
   std::map<std::uint32_t, std::uint64_t> first_exit_;  // section -> offset
   std::deque<std::vector<Token>> lines_;               // a deque: spans into its vectors stay valid
   std::vector<Pending> pending_;
@@ -494,7 +573,7 @@ const AsmSection* Assembly::find_section(std::string_view name) const {
 
 const AsmSymbol* Assembly::find_symbol(std::string_view name) const {
   auto found =
-      std::find_if(symbols.begin(), symbols.end(), [&](const AsmSymbol& s) { return s.name == name; });
+      std::find_if(symbols.begin(), symbols.end(), [&](const AsmSymbol& s) { return s.name == name && s.kind != SymbolKind::section; });
   return found == symbols.end() ? nullptr : &*found;
 }
 

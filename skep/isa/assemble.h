@@ -33,28 +33,33 @@ struct AssembleOptions {
   std::optional<std::uint32_t> (*helper_id)(std::string_view name) = nullptr;
 };
 
-enum class SymbolKind : std::uint8_t { none, object, function, section };
+enum class SymbolKind : std::uint8_t { none, object, function, section, file };
 enum class Binding : std::uint8_t { local, global, weak };
+enum class Visibility : std::uint8_t { normal, internal, hidden, protected_ };
 
 struct AsmSymbol {
-  static constexpr std::uint32_t undefined = ~std::uint32_t{0}, absolute = undefined - 1;
+  static constexpr std::uint32_t undefined = ~std::uint32_t{0}, absolute = undefined - 1,
+                                 common = undefined - 2;  // .comm: the linker gives it a place
 
   std::string name;
   std::uint32_t section = undefined;  // index into Assembly::sections, or one of the above
-  std::uint64_t value = 0;            // bytes from the start of the section
+  std::uint64_t value = 0;            // bytes from the start of the section; common: the alignment
   std::uint64_t size = 0;
   SymbolKind kind = SymbolKind::none;
   Binding binding = Binding::local;
-  bool hidden = false;
+  Visibility visibility = Visibility::normal;
+  bool said_local = false;  // by .local: kept even if the name is a temporary one
 };
 
 // The numbers of the BPF ELF ABI (Linux Documentation/bpf/llvm_reloc.rst).
 enum class AsmRelocType : std::uint32_t {
+  none = 0,
   insn64 = 1,    // R_BPF_64_64: lddw
   abs64 = 2,     // R_BPF_64_ABS64
   abs32 = 3,     // R_BPF_64_ABS32
   nodyld32 = 4,  // R_BPF_64_NODYLD32: the same, of what is loaded (.BTF.ext uses it)
   call32 = 10,   // R_BPF_64_32: call
+  jump16 = 256,  // R_BPF_GNU_64_16: binutils' own, of a jump
 };
 
 // The addend lies in the section's bytes, as in SHT_REL.
@@ -68,7 +73,11 @@ struct AsmRelocation {
 struct AsmSection {
   std::string name;
   bool executable = false, writable = false, allocated = true, no_bits = false;
+  bool merge = false, strings = false, excluded = false;  // flags M, S, e
+  std::uint32_t type = 0;                                 // sh_type of .section's @0x7fff0001; 0: as no_bits says
+  std::uint64_t entry_size = 0;
   std::uint64_t alignment = 1;
+  bool alignment_said = false;  // by a directive; before, alignment is what sections of this name have
   Buffer bytes;
   std::vector<AsmRelocation> relocations;
   struct Line {
@@ -81,6 +90,7 @@ struct AsmSection {
 struct Assembly {
   std::vector<AsmSection> sections;  // [0] is .text
   std::vector<AsmSymbol> symbols;
+  std::optional<std::vector<std::uint32_t>> address_significant;  // .addrsig, and .addrsig_sym's symbols
   const AsmSection* find_section(std::string_view name) const;
   const AsmSymbol* find_symbol(std::string_view name) const;
 };

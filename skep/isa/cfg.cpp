@@ -116,14 +116,15 @@ Result<Cfg> build_cfg(std::span<const Insn> insns, std::span<const Slot> table_t
 }
 
 std::string print_dot(const Cfg& cfg, std::span<const Insn> insns, std::string_view title,
-                      std::span<const FunctionName> names, const PrintOptions& options) {
+                      std::span<const FunctionName> names, const PrintOptions& options,
+                      std::span<const SlotText> texts) {
   std::string out =
       fmt::format("digraph \"{}\" {{\n  node [shape=box, fontname=monospace];\n", escape(title));
   std::size_t block = 0;
   for (std::uint32_t function = 0; function < cfg.entries.size(); ++function) {
-    std::string name;
-    for (const FunctionName& known : names)
-      if (known.entry == cfg.entries[function]) name = known.name;
+    auto known = std::find_if(names.begin(), names.end(),
+                              [&](const FunctionName& of) { return of.entry == cfg.entries[function]; });
+    std::string name = known == names.end() ? "" : known->name;
     if (name.empty()) name = fmt::format("function at {}", cfg.entries[function]);
     out += fmt::format("  subgraph cluster_{} {{\n    label=\"{}\";\n", function, escape(name));
     for (; block < cfg.blocks.size() && cfg.blocks[block].function == function; ++block) {
@@ -131,7 +132,9 @@ std::string print_dot(const Cfg& cfg, std::span<const Insn> insns, std::string_v
       for (Slot slot = cfg.blocks[block].first; slot < cfg.blocks[block].end;) {
         auto decoded = decode(insns, slot);
         check(decoded.has_value(), "the graph belongs to these instructions");
-        out += fmt::format("{}: {}\\l", slot, escape(print(*decoded, options)));
+        while (!texts.empty() && texts.front().slot < slot) texts = texts.subspan(1);
+        bool known = !texts.empty() && texts.front().slot == slot;
+        out += fmt::format("{}: {}\\l", slot, escape(known ? texts.front().text : print(*decoded, options)));
         slot += decoded->slots;
       }
       out += "\"];\n";

@@ -53,9 +53,15 @@ struct FunctionName {
   std::string name;
 };
 
-// A digraph: a node per block with its instructions, a cluster per function.
+// What is shown in place of an instruction, because somebody knows more than its bytes say.
+struct SlotText {
+  Slot slot = 0;
+  std::string text;
+};
+
+// A digraph: a node per block with its instructions, a cluster per function. `texts` are sorted by slot.
 std::string print_dot(const Cfg& cfg, std::span<const Insn> insns, std::string_view title,
-                      std::span<const FunctionName> names = {},
-                      const PrintOptions& options = {.exact = true});
+                      std::span<const FunctionName> names = {}, const PrintOptions& options = {.exact = true},
+                      std::span<const SlotText> texts = {});
 
 }  // namespace skep::isa

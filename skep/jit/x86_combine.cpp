@@ -151,6 +151,8 @@ void Compiler::fold_into(std::uint32_t at, const Mem& mem) {
   const Inst& inst = inst_at(at);
   const Op& row = row_at(at);
   const Access access = image::access_of(inst, row.action);
+  // A fault is this one's, not that of the instructions that became part of it.
+  native_.places.push_back({a_.offset(), at});
   flags_reg_ = Reg::none;
   if (row.action == Class::load || row.action == Class::load_acquire) {
     load(row, registers[inst.dst], mem, access);

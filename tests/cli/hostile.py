@@ -31,6 +31,17 @@ def expect(name, done, code, pattern, stdout=None):
         print(f"{name}: {last}")
 
 
+def tests_twice(folder):
+    """An object with two sections of one name."""
+    (folder / "twice.s").write_text('.section s,"ax"\nexit\n.section t,"ax"\nexit\n')
+    run("asm", folder / "twice.s", "-o", folder / "twice.o")
+    data = bytearray((folder / "twice.o").read_bytes())
+    table, = struct.unpack_from("<Q", data, 40)
+    data[table + 64 * 4:table + 64 * 4 + 4] = data[table + 64 * 3:table + 64 * 3 + 4]
+    (folder / "twice.o").write_bytes(data)
+    return folder / "twice.o"
+
+
 with tempfile.TemporaryDirectory() as folder:
     folder = pathlib.Path(folder)
     program = objects / "tiny.clang19-v3.o"
@@ -79,6 +90,36 @@ with tempfile.TemporaryDirectory() as folder:
 
     unknown = root / "tests/cli/unknown_map.o"
     expect("unknown map type", run("run", unknown, "--pcap", traffic), 1, r"unknown_map\.o: map 'odd'.*777")
+
+    (folder / "bad.s").write_text("r0 = 1\nr0 += r11\ngoto nowhere\n.quad 1 +\n")
+    done = run("asm", folder / "bad.s", "-o", folder / "bad.o")
+    expect("errors in assembly", done, 1, r"bad\.s: 1 error")
+    if b"bad.s:2:7: error: unknown register 'r11'" not in done.stderr or b"      ^~~" not in done.stderr:
+        bad.append(f"errors in assembly: no place or caret: {done.stderr.decode()[:300]}")
+    if (folder / "bad.o").exists():
+        bad.append("errors in assembly: an object was written all the same")
+    expect("assembly without output", run("asm", folder / "bad.s"), 2, r"needs -o OBJECT")
+    expect("assembly in an unknown dialect", run("asm", folder / "bad.s", "-o", "x.o", "--dialect", "att"), 2, r"--dialect is 'att'")
+    expect("assembly of nothing", run("asm", folder / "none.s", "-o", folder / "x.o"), 1, r"none\.s: No such file")
+    (folder / "zero.s").write_bytes(b".section \"a\\000b\"\n.ascii \"\xff\x00\"\n.zero 1 << 60\n")
+    expect("assembly with NUL in a name and 2^60 bytes", run("asm", folder / "zero.s", "-o", folder / "x.o"), 1, r"zero\.s: \d errors?")
+    (folder / "good.s").write_text("r0 = 0\nexit\n")
+    expect("object to nowhere", run("asm", folder / "good.s", "-o", folder / "no/where.o"), 1, r"where\.o: No such file")
+
+    expect("truncated object to disassemble", run("disasm", folder / "cut.o"), 1, r"cut\.o: .*(offset|byte) ")
+    expect("other machine to disassemble", run("disasm", folder / "x86.o"), 1, r"x86\.o: .*machine 62")
+    expect("no section of that name", run("disasm", program, "--section", "tc"), 1, r"no section 'tc'")
+    expect("no function of that name", run("disasm", program, "--function", "main"), 1, r"no function 'main'")
+    expect("graph of no program", run("disasm", "--cfg", program, "--section", ".BTF"), 1, r"section '\.BTF': ")
+    types = whole.find(b"\x9f\xeb\x01\x00")
+    damaged = bytearray(whole)
+    damaged[types + 12:types + 16] = b"\xff\xff\xff\x7f"
+    (folder / "types.o").write_bytes(damaged)
+    expect("damaged .BTF", run("disasm", "-S", folder / "types.o"), 0, r"warning: .*types\.o: BTF", r"exit")
+    named = b"p\x1b[m\0".join(whole.rsplit(b"pass\0", 1))  # in .strtab
+    (folder / "escape.o").write_bytes(named)
+    expect("escape sequence in a name", run("disasm", folder / "escape.o"), 0, r"", r"<p\\x1b\[m>")
+    expect("section twice", run("disasm", "--exact", tests_twice(folder)), 1, r"section 4 's': source cannot tell")
 
 print("\n".join(bad) if bad else "hostile: all refused as they should be")
 sys.exit(1 if bad else 0)
