@@ -9,9 +9,9 @@
 
 namespace skep::image {
 
-inline constexpr unsigned max_frames = 8;                  // MAX_CALL_FRAMES of the kernel
-inline constexpr unsigned stack_bytes = 512;               // MAX_BPF_STACK, for each frame
-inline constexpr std::uint32_t may_goto_loops = 8U << 20;  // BPF_MAX_LOOPS
+inline constexpr unsigned max_frames = 8;             // MAX_CALL_FRAMES of the kernel
+inline constexpr unsigned stack_bytes = 512;          // MAX_BPF_STACK, for each frame
+inline constexpr std::uint32_t max_loops = 8U << 20;  // BPF_MAX_LOOPS: of may_goto, of bpf_loop
 
 inline constexpr std::uint32_t max_tail_calls = 33;  // MAX_TAIL_CALL_CNT
 

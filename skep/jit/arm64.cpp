@@ -140,7 +140,7 @@ Lowering::Frame Lowering::plan_frame(const FunctionPlan& function, std::uint32_t
 
 void Lowering::prologue() {
   if (!frame_.any) {
-    if (current().may_goto) e_.mov_imm(patience, image::may_goto_loops);
+    if (current().may_goto) e_.mov_imm(patience, image::max_loops);
     return;
   }
   e_.store_pair_pre(Reg::x29, Reg::x30, Reg::sp, -static_cast<int>(frame_.record_bytes));
@@ -154,7 +154,7 @@ void Lowering::prologue() {
   e_.alu_imm(Alu::add, Size::x, Reg::x29, Reg::sp, 0);
   if (frame_.stack_bytes) e_.alu_imm(Alu::sub, Size::x, Reg::sp, Reg::sp, frame_.stack_bytes);
   if (frame_.codes) keep_codes();
-  if (current().may_goto) e_.mov_imm(patience, image::may_goto_loops);
+  if (current().may_goto) e_.mov_imm(patience, image::max_loops);
 }
 
 void Lowering::epilogue() {

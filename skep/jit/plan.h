@@ -53,8 +53,8 @@ struct CallPlan {
   //         r4 not 0: r0 = -EINVAL; else function(map, &index, value, r3, 0) for each index until it returns
   //         something else than 0; r0 = calls made.
   //   tail: bpf_tail_call through `map`, whose targets are known: r3 (32 bits) >= max_entries, or
-  //         RunContext::tail_calls >= image::max_tail_calls: r0 = -EINVAL. Else tail_calls is increased;
-  //         targets[r3] null: r0 = -EINVAL; else the tail call happens, with r1 as it is.
+  //         RunContext::tail_calls >= image::max_tail_calls, or targets[r3] null: r0 = -EINVAL. Else
+  //         tail_calls is increased and the tail call happens, with r1 as it is.
   enum class Instead : std::uint8_t { nothing, each, tail };
   Instead instead = Instead::nothing;
   std::uint8_t arguments = 5;  // of target: how many of r1 to r5 it looks at
@@ -73,7 +73,7 @@ struct FunctionPlan {
   bool frame_escapes = false;  // r10 is used otherwise than as the base of loads and stores
   bool calls = false;          // anything at all
   bool calls_local = false;    // native frames are made below this one (also: bpf_loop that became `loop`)
-  bool may_goto = false;       // needs the counter, which starts at image::may_goto_loops
+  bool may_goto = false;       // needs the counter, which starts at image::max_loops
   bool may_tail_call = false;  // it, or what it calls
   bool gotox = false;
 };

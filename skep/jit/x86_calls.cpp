@@ -175,7 +175,7 @@ void Compiler::call_local(LabelId entry, bool may_tail_call) {
 
 // bpf_loop whose callback is known (CallPlan says what it does).
 void Compiler::emit_loop(const CallPlan& call) {
-  constexpr std::int32_t max_loops = 1 << 23, einval = 22, e2big = 7;
+  constexpr std::int32_t einval = 22, e2big = 7;
   const Mem index{Reg::sp, slots_.loop}, count{Reg::sp, slots_.loop + 8}, user{Reg::sp, slots_.loop + 16};
   const FunctionPlan& callee = plan_.functions[call.function];
   const LabelId end = a_.label(), top = a_.label(), done = a_.label();
@@ -186,7 +186,7 @@ void Compiler::emit_loop(const CallPlan& call) {
   many.value = static_cast<std::uint64_t>(-std::int64_t{e2big});
   a_.alu(Alu::test, 64, registers[4], registers[4]);
   a_.jump(Cond::ne, add_cold(flags));
-  a_.alu(Alu::cmp, 32, registers[1], max_loops);
+  a_.alu(Alu::cmp, 32, registers[1], static_cast<std::int32_t>(image::max_loops));
   a_.jump(Cond::a, add_cold(many));
   a_.store(32, count, registers[1]);
   a_.store(64, user, registers[3]);
@@ -279,12 +279,12 @@ void Compiler::emit_tail_call(const CallPlan& call) {
   a_.load(32, t1, calls);
   a_.alu(Alu::cmp, 32, t1, static_cast<std::int32_t>(image::max_tail_calls));
   a_.jump(Cond::ae, refuse);
-  a_.alu(Alu::add, 32, t1, 1);
-  a_.store(32, calls, t1);
   a_.mov_imm(t0, address(map.targets));
   a_.load(64, t0, {t0, 0, Reg::ax, 3});
   a_.alu(Alu::test, 64, t0, t0);
   a_.jump(Cond::e, refuse);
+  a_.alu(Alu::add, 32, t1, 1);
+  a_.store(32, calls, t1);
   emit_tail_jump();
   a_.bind(refused.back);
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "skep/image/limits.h"
 #include "skep/runtime/checksum.h"
 #include "skep/runtime/cpu.h"
 #include "skep/runtime/helpers.h"
@@ -14,8 +15,6 @@ using std::uint64_t;
 
 namespace {
 
-constexpr std::uint32_t max_tail_calls = 33;   // MAX_TAIL_CALL_CNT
-constexpr std::uint32_t max_loops = 1u << 23;  // BPF_MAX_LOOPS
 
 // What the run's Inputs answer, as a helper.
 template <auto read>
@@ -45,7 +44,7 @@ uint64_t tail_call(uint64_t, uint64_t map, uint64_t index_, uint64_t, uint64_t, 
     return r0(-EINVAL);
   }
   if (index >= array->max_entries) return r0(-EINVAL);
-  if (ctx->tail_calls >= max_tail_calls) return r0(-EINVAL);
+  if (ctx->tail_calls >= image::max_tail_calls) return r0(-EINVAL);
   const image::Image* target = __atomic_load_n(array->targets + index, __ATOMIC_ACQUIRE);
   if (!target) return r0(-EINVAL);
   ctx->tail_calls++;  // an empty slot does not count (the kernel's JITs, since 6.12)
@@ -74,7 +73,7 @@ uint64_t loop(uint64_t count_, uint64_t callback, uint64_t callback_ctx, uint64_
               RunContext* ctx) {
   auto count = static_cast<std::uint32_t>(count_);
   if (flags) return r0(-EINVAL);
-  if (count > max_loops) return r0(-E2BIG);
+  if (count > image::max_loops) return r0(-E2BIG);
   for (std::uint32_t i = 0; i < count; i++) {
     uint64_t stop = ctx->call_function(ctx, callback, i, callback_ctx, 0, 0, 0);
     if (stop || ctx->fault) return i + 1;

@@ -16,7 +16,8 @@ std::string perf_map_path() { return fmt::format("/tmp/perf-{}.map", getpid()); 
 Result<void> write_perf_map(const jit::Code& code, const std::string& path) {
   std::string lines;
   for (const jit::Symbol& symbol : code.symbols())
-    lines += fmt::format("{:x} {:x} {}\n", reinterpret_cast<std::uint64_t>(symbol.at), symbol.size, symbol.name);
+    lines +=
+        fmt::format("{:x} {:x} {}\n", reinterpret_cast<std::uint64_t>(symbol.at), symbol.size, symbol.name);
   // Nobody else's link is followed: /tmp is everybody's.
   base::Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return fail(errno, "{}: cannot be opened for writing", path);

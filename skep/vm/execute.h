@@ -95,7 +95,7 @@ __attribute__((no_sanitize("thread"))) bool execute(Activation<Probe>& activatio
   std::uint64_t* const r = registers.r;
   const image::Inst* pc = start;
   const image::Inst* first = image->insts.data();
-  std::uint32_t loops = may_goto_loops;
+  std::uint32_t loops = max_loops;
 
   // Checked mode only.
   [[maybe_unused]] const image::Inst* mark = start;  // the straight line that runs began here
@@ -512,7 +512,7 @@ call_target: {
     ctx.image = image;
     first = image->insts.data();
     pc = first;
-    loops = may_goto_loops;
+    loops = max_loops;
     r[1] = first_argument;
     if constexpr (checked) {
       mark = pc;
@@ -538,7 +538,7 @@ enter: {
   frame.may_goto = loops;
   enter_frame<checked>(state, registers);
   frame_low = r[10] - stack_bytes;
-  loops = may_goto_loops;
+  loops = max_loops;
   pc = first + callee->first;
   if constexpr (checked) mark = pc;
   DISPATCH;

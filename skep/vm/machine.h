@@ -20,7 +20,7 @@
 namespace skep::vm {
 
 using image::max_frames;
-using image::may_goto_loops;
+using image::max_loops;
 using image::stack_bytes;
 
 using Arguments = std::array<std::uint64_t, 5>;

@@ -119,7 +119,7 @@ TEST(Control, may_goto_loses_patience_in_each_function_by_itself) {
                       make("ja", 0, 0, -3), make("call_local", 0, 0, 0, 2), make("add64_reg", 0, 6),
                       make("exit"), make("mov64_imm", 0), make("may_goto", 0, 0, 2),
                       make("add64_imm", 0, 0, 0, 1), make("ja", 0, 0, -3), make("exit")});
-  expect(*image, {.r0 = 2 * image::may_goto_loops});
+  expect(*image, {.r0 = 2 * image::max_loops});
 }
 
 // --- gotox ---

@@ -237,7 +237,7 @@ TEST(Runs, callx_calls_functions_and_numbered_helpers) {
 TEST(Runs, may_goto_gives_up) {
   auto image = trusted({make("mov64_imm", 0), make("add64_imm", 0, 0, 0, 1), make("may_goto", 0, 0, 1),
                         make("ja", 0, 0, -3), make("may_goto", 0, 0, 1), make("mov64_imm", 0), make("exit")});
-  EXPECT_EQ(everywhere(*image, [](RunContext&) {}).r0, image::may_goto_loops + 1u);
+  EXPECT_EQ(everywhere(*image, [](RunContext&) {}).r0, image::max_loops + 1u);
 }
 
 // --- tail calls ---
