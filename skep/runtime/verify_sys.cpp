@@ -146,7 +146,7 @@ long VerifySys::map_create(const uapi::MapCreateAttr& attr) {
   const uapi::MapTypeRow* row = uapi::find_map_type(static_cast<MapType>(attr.map_type));
   if (!row || row->since > uapi::since(options_.around.version.major, options_.around.version.minor))
     return -EINVAL;
-  const verify::Privileges& may = options_.around.privileges;
+  const verify::Privileges& may = options_.map_privileges;
   if (row->privilege == uapi::MapPrivilege::cap_bpf && !may.bpf) return -EPERM;
   if (row->privilege == uapi::MapPrivilege::cap_net_admin && !may.net_admin) return -EPERM;
   auto kept = std::make_shared<KeptMap>();

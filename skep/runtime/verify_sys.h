@@ -21,7 +21,8 @@ struct VerifyOptions {
   Surroundings around{};     // around.kernel_btf: the same, parsed; null: no kernel types
   verify::Options verify{};  // log_level is the caller's (attr.log_level) unless `own_log_level`
   bool own_log_level = false;
-  std::string kconfig{}, kallsyms{};  // texts that the Sys of this name hands out; empty: ENOENT
+  verify::Privileges map_privileges{};  // what counts for BPF_MAP_CREATE instead of around.privileges
+  std::string kconfig{}, kallsyms{};    // texts that the Sys of this name hands out; empty: ENOENT
 };
 
 // One BPF_PROG_LOAD that came as far as the verifier, or was refused before.

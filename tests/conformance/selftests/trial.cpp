@@ -165,6 +165,8 @@ bool write_all(int fd, base::Bytes bytes) {
     object::OpenOptions open;
     open.name = object::object_name(records[0].file);
     spec = object::parse(*bytes, open, warnings);
+    if (spec && options.weak_externs)
+      for (object::ExternSpec& ext : spec->externs) ext.weak = true;
   } else {
     spec = Failure(bytes.error());
   }

@@ -41,6 +41,8 @@ struct TrialOptions {
   std::string objects;              // folder of the .o files
   runtime::VerifyOptions verify{};  // log_level is set per program
   bool live = false;
+  // As the other kernels' records were made: what a kernel lacks is poisoned, not an error of the loader.
+  bool weak_externs = false;
   bool every_message = true;    // ask for the log that the record's messages stand in
   std::uint32_t log_level = 0;  // above 0: print each log
   unsigned jobs = 2;

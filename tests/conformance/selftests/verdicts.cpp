@@ -385,6 +385,7 @@ int run(Settings& settings) {
   verify.around.kernel_btf = &*types;
   verify.around.version = kernel.version;
   verify.around.privileges = kernel.privileged ? verify::Privileges::root() : verify::Privileges::none();
+  settings.trial.weak_externs = kernel.name != "6.18";
   kernel::Kernel here;
   verify.around.cpus = here.possible_cpus();
   if (auto text = here.kconfig()) verify.kconfig = std::move(*text);
