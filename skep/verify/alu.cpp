@@ -45,8 +45,7 @@ bool Checker::check_constant_operand(const Code& insn) {
 
 bool Checker::simulate_swap(const Code& insn) {
   if (!check_reg_read(insn.dst)) return false;
-  if (is_pointer_to_hide(reg(insn.dst)))
-    return fail(EACCES, "R{} pointer arithmetic prohibited", insn.dst);
+  if (is_pointer_to_hide(reg(insn.dst))) return fail(EACCES, "R{} pointer arithmetic prohibited", insn.dst);
   return check_reg_write(insn.dst, true);
 }
 
@@ -190,13 +189,13 @@ bool Checker::simulate_scalar_alu(const Code& insn, RegState& dst, const RegStat
       other.value = Scalar::constant(0);
       dst.value = Scalar::constant(~std::uint64_t{0});
     } else {
-      other.value = with_low_const(other.value, 0, arithmetic_);
-      dst.value = with_low_const(dst.value, 0xffffffffu, arithmetic_);
+      other.value = with_low_const(other.value, std::uint64_t{0});
+      dst.value = with_low_const(dst.value, std::uint64_t{0xffffffff});
     }
   }
   const Scalar operand = src.value;  // src may be dst
-  const bool shift = row.operation == Operation::lsh || row.operation == Operation::rsh ||
-                     row.operation == Operation::arsh;
+  const bool shift =
+      row.operation == Operation::lsh || row.operation == Operation::rsh || row.operation == Operation::arsh;
   if (shift) {
     const bool known = row.width == 64 ? operand.is_const() : operand.is_const_low();
     if (!known || operand.full.umax >= row.width) {
@@ -325,8 +324,7 @@ bool Checker::simulate_pointer_alu(const Code& insn, const RegState& pointer_reg
                 kind_name(pointer));
   const Movable may = movable(pointer.kind);
   const bool by_zero = known && range.smin == 0 && row.operation == Operation::add;
-  if (!(may == Movable::yes || (may == Movable::by_constant && known) ||
-        (may != Movable::no && by_zero)))
+  if (!(may == Movable::yes || (may == Movable::by_constant && known) || (may != Movable::no && by_zero)))
     return fail(EACCES, "R{} pointer arithmetic on {} prohibited", number, kind_name(pointer));
   if (!pointer_is_dst) dst = pointer;
   if (!check_sane_offset(offset, pointer) || !check_sane_offset(pointer, pointer)) return false;
@@ -369,8 +367,7 @@ bool Checker::simulate_pointer_alu(const Code& insn, const RegState& pointer_reg
     case Operation::or_:
     case Operation::xor_:
       return fail(EACCES, "R{} bitwise operator {} on pointer prohibited", number, row.symbol);
-    default:
-      return fail(EACCES, "R{} pointer arithmetic with {} operator prohibited", number, row.symbol);
+    default: return fail(EACCES, "R{} pointer arithmetic with {} operator prohibited", number, row.symbol);
   }
   if (!check_sane_offset(dst, pointer)) return false;
   dst.value.low = Range<32>{};

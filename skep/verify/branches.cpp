@@ -131,7 +131,7 @@ Checker::Next Checker::simulate_branch(const Code& insn) {
   if (const std::optional<bool> decided = decide_branch(insn, *dst, *src)) {
     if (dst->kind == Kind::scalar && !mark_precise(insn.dst)) return Next::failed;
     if (by_reg && src->kind == Kind::scalar && !mark_precise(insn.src)) return Next::failed;
-    facts(at_).dead_branch |= *decided ? 2 : 1;
+    facts(at_).dead_branch |= *decided ? std::uint8_t{2} : std::uint8_t{1};
     if (!bypass_spec_v1() && !push_mispredicted(*decided ? next : insn.target)) return Next::failed;
     log_registers();
     next_ = *decided ? insn.target : next;
@@ -291,10 +291,12 @@ void Checker::mark_null_by_id(State& state, std::uint32_t id, bool is_null) {
   mark_null_of(state, id, 0, is_null);
 }
 
-bool Checker::may_hold_lock(const RegState& reg) const {
+bool Checker::may_hold_lock(const RegState& reg) {
   if (reg.kind == Kind::map_value)
     return has_field(*reg.map(), FieldKind::spin_lock) || has_field(*reg.map(), FieldKind::res_spin_lock);
-  return reg.kind == Kind::btf_object && reg.has(flag::alloc);
+  if (reg.kind != Kind::btf_object || !reg.has(flag::alloc)) return false;
+  const Record* record = records_.of(reg.btf(), reg.type);
+  return record != nullptr && (record->has(FieldKind::spin_lock) || record->has(FieldKind::res_spin_lock));
 }
 
 namespace {
@@ -377,8 +379,9 @@ bool Checker::learn_packet_range(const Code& insn, const RegState& dst, const Re
 
 void Checker::clear_packet_pointers() {
   state_->each_reg([&](RegState& reg) {
-    const bool slice = reg.kind == Kind::mem && (reg.dynptr == DynptrKind::skb || reg.dynptr == DynptrKind::xdp ||
-                                                 reg.dynptr == DynptrKind::skb_meta);
+    const bool slice =
+        reg.kind == Kind::mem && (reg.dynptr == DynptrKind::skb || reg.dynptr == DynptrKind::xdp ||
+                                  reg.dynptr == DynptrKind::skb_meta);
     if (!reg.is_packet() && reg.kind != Kind::packet_end && !slice) return;
     invalidate(reg);
   });

@@ -36,8 +36,8 @@ bool Checker::context_offset_ok() const { return false; }
 bool Checker::check_socket(unsigned number, std::int32_t off, unsigned size) {
   const RegState& r = reg(number);
   if (r.value.full.smin < 0)
-    return fail(EACCES,
-                "R{} min value is negative, either use unsigned index or do a if (index >=0) check.", number);
+    return fail(EACCES, "R{} min value is negative, either use unsigned index or do a if (index >=0) check.",
+                number);
   bool valid = false;
   static const uapi::Context* sock = uapi::find_context("bpf_sock");
   switch (r.kind) {
@@ -107,7 +107,8 @@ bool Checker::is_packet_yield(Yields yields) {
 
 // Contexts without a table: the buffer of a syscall program, the 8-byte arguments of what a program is
 // attached to.
-bool Checker::check_argument_context(std::int32_t off, unsigned size, Mode mode, int value, bool sign_extended) {
+bool Checker::check_argument_context(std::int32_t off, unsigned size, Mode mode, int value,
+                                     bool sign_extended) {
   const bool write = mode == Mode::write;
   if (prog_type_ == uapi::ProgType::syscall) {
     constexpr std::int32_t most = 0xffff;

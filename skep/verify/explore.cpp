@@ -156,9 +156,7 @@ Checker::Next Checker::simulate(const Code& insn) {
       return Next::go_on;
     case Class::jump_if: jumps_processed_++; return simulate_branch(insn);
     case Class::may_goto: jumps_processed_++; return simulate_may_goto(insn);
-    case Class::jump_indirect:
-      unsupported("gotox");
-      return Next::failed;
+    case Class::jump_indirect: unsupported("gotox"); return Next::failed;
     case Class::call:
       jumps_processed_++;
       if (!simulate_call(insn)) return Next::failed;

@@ -189,8 +189,8 @@ std::uint32_t rounded_depth(std::uint32_t bytes) { return (bytes + 15) / 16 * 16
 
 }  // namespace
 
-// Stack of the deepest chain of calls from `root`. Each call site is walked, as the kernel does; recursion was
-// refused before.
+// Stack of the deepest chain of calls from `root`. Each call site is walked, as the kernel does; recursion
+// was refused before.
 bool Checker::check_stack_depth_from(std::uint32_t root, bool private_stack) {
   struct Call {
     std::uint32_t subprog;
@@ -212,7 +212,8 @@ bool Checker::check_stack_depth_from(std::uint32_t root, bool private_stack) {
     }
     if (number != 0 && subprog.has_tail_call && depth >= 256)
       return fail(EACCES,
-                  "tail_calls are not allowed when call stack of previous frames is {} bytes. Too large", depth);
+                  "tail_calls are not allowed when call stack of previous frames is {} bytes. Too large",
+                  depth);
     const std::uint32_t own = rounded_depth(subprog.stack_depth);
     const bool apart = private_stack && own >= private_from;
     if (apart) {
@@ -222,7 +223,8 @@ bool Checker::check_stack_depth_from(std::uint32_t root, bool private_stack) {
       if (depth > static_cast<std::int64_t>(stack_bytes))
         return fail(EACCES, "combined stack size of {} calls is {}. Too large", calls.size() + 1, depth);
     }
-    verdict_.stats.total_stack_depth = std::max(verdict_.stats.total_stack_depth, static_cast<std::uint32_t>(depth));
+    verdict_.stats.total_stack_depth =
+        std::max(verdict_.stats.total_stack_depth, static_cast<std::uint32_t>(depth));
     calls.push_back({number, subprog.first, apart});
     return true;
   };
@@ -288,8 +290,7 @@ bool Checker::has_private_stack() const {
     case uapi::ProgType::tracepoint:
     case uapi::ProgType::perf_event:
     case uapi::ProgType::raw_tracepoint: return true;
-    case uapi::ProgType::tracing:
-      return prog().attach_type != uapi::AttachType::trace_iter;
+    case uapi::ProgType::tracing: return prog().attach_type != uapi::AttachType::trace_iter;
     default: return false;
   }
 }

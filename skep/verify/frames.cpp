@@ -170,7 +170,9 @@ bool Checker::check_return_value(unsigned number, const char* name) {
   const bool subprog = frame.subprog != 0;
   const bool own = !subprog || frame.in_exception_callback;
   const AttachType attach = prog().attach_type;
-  if (own && (prog_type_ == ProgType::struct_ops || (prog_type_ == ProgType::lsm && attach != AttachType::lsm_cgroup)) &&
+  if (own &&
+      (prog_type_ == ProgType::struct_ops ||
+       (prog_type_ == ProgType::lsm && attach != AttachType::lsm_cgroup)) &&
       target_returns_void())
     return true;
   if (!check_reg_read(number)) return false;
@@ -184,7 +186,8 @@ bool Checker::check_return_value(unsigned number, const char* name) {
     range = {0, 0, true};
   } else if (subprog && !frame.in_exception_callback) {
     if (r.kind != Kind::scalar)
-      return fail(EINVAL, "At subprogram exit the register R{} is not a scalar value ({})", number, kind_name(r));
+      return fail(EINVAL, "At subprogram exit the register R{} is not a scalar value ({})", number,
+                  kind_name(r));
     return true;
   } else if (prog_type_ == ProgType::lsm) {
     if (attach == AttachType::lsm_cgroup) {

@@ -16,8 +16,9 @@ struct TagRow {
 };
 constexpr std::uint8_t tag_context = 1, tag_trusted = 2, tag_nonnull = 4, tag_nullable = 8, tag_arena = 16,
                        tag_untrusted = 32;
-constexpr TagRow tags[] = {{"ctx", tag_context},       {"trusted", tag_trusted}, {"nonnull", tag_nonnull},
-                           {"nullable", tag_nullable}, {"arena", tag_arena},     {"untrusted", tag_untrusted}};
+constexpr TagRow tags[] = {{"ctx", tag_context},     {"trusted", tag_trusted},
+                           {"nonnull", tag_nonnull}, {"nullable", tag_nullable},
+                           {"arena", tag_arena},     {"untrusted", tag_untrusted}};
 
 bool is_number(btf::Kind kind) {
   return kind == btf::Kind::int_ || kind == btf::Kind::enum_ || kind == btf::Kind::enum64;
@@ -54,17 +55,18 @@ bool Checker::is_context_type(btf::TypeId pointee) const {
 bool Checker::read_subprog_args(std::uint32_t number) {
   Subprog& subprog = subprogs_[number];
   if (subprog.args_cached) return true;
-  if (subprog.func == 0 || prog().btf == nullptr)
-    return fail(EFAULT, "Global functions need valid BTF");
+  if (subprog.func == 0 || prog().btf == nullptr) return fail(EFAULT, "Global functions need valid BTF");
   const btf::Btf& btf = *prog().btf;
   const btf::Type func = btf.type(subprog.func);
   const btf::Type proto = btf.type(func.type());
   const auto params = proto.params();
   if (params.size() > 5)
-    return fail(EINVAL, "Global function {}() with {} > {} args. Buggy compiler.", subprog.name, params.size(), 5);
+    return fail(EINVAL, "Global function {}() with {} > {} args. Buggy compiler.", subprog.name,
+                params.size(), 5);
   const Result<btf::TypeId> result = btf.resolve(proto.type());
   if (!result || !is_number(btf.type(*result).kind))
-    return fail(EINVAL, "Global function {}() doesn't return scalar. Only those are supported.", subprog.name);
+    return fail(EINVAL, "Global function {}() doesn't return scalar. Only those are supported.",
+                subprog.name);
   for (std::size_t i = 0; i < params.size(); i++) {
     Argument& arg = subprog.args[i];
     std::uint8_t given = 0;
@@ -85,7 +87,8 @@ bool Checker::read_subprog_args(std::uint32_t number) {
     if (type.kind != btf::Kind::ptr) {
       if (given != 0) return fail(EINVAL, "arg#{} has pointer tag, but is not a pointer type", i);
       if (!is_number(type.kind))
-        return fail(EINVAL, "Arg#{} type {} in {}() is not supported yet.", i, kind_word(type.kind), subprog.name);
+        return fail(EINVAL, "Arg#{} type {} in {}() is not supported yet.", i, kind_word(type.kind),
+                    subprog.name);
       arg.type = Argument::Type::anything;
       continue;
     }
@@ -117,8 +120,8 @@ bool Checker::read_pointer_arg(std::size_t index, btf::TypeId pointee, std::uint
     if ((given & tag_untrusted) != 0 && (given & ~tag_untrusted) != 0)
       return fail(EINVAL, "arg#{} untrusted cannot be combined with any other tags", index);
     if (model_.kernel_btf == nullptr) return unsupported("a pointer to a kernel type without kernel BTF");
-    const auto kernel = type.is_composite() ? model_.kernel_btf->find(type.name(), type.kind)
-                                            : std::optional<btf::TypeId>{};
+    const auto kernel =
+        type.is_composite() ? model_.kernel_btf->find(type.name(), type.kind) : std::optional<btf::TypeId>{};
     if (!kernel) {
       if ((given & tag_untrusted) != 0) {
         arg.type = Argument::Type::mem;
@@ -135,7 +138,8 @@ bool Checker::read_pointer_arg(std::size_t index, btf::TypeId pointee, std::uint
     return true;
   }
   if ((given & tag_arena) != 0) {
-    if ((given & ~tag_arena) != 0) return fail(EINVAL, "arg#{} arena cannot be combined with any other tags", index);
+    if ((given & ~tag_arena) != 0)
+      return fail(EINVAL, "arg#{} arena cannot be combined with any other tags", index);
     arg.type = Argument::Type::arena;
     return true;
   }
@@ -143,8 +147,8 @@ bool Checker::read_pointer_arg(std::size_t index, btf::TypeId pointee, std::uint
   const Result<std::uint32_t> size = btf.size_of(*target);
   if (!size) {
     const std::string_view kind = kind_word(type.kind);
-    return fail(EINVAL, "arg#{} reference type('{} {}') size cannot be determined: {}", index, kind, type.name(),
-                -22);
+    return fail(EINVAL, "arg#{} reference type('{} {}') size cannot be determined: {}", index, kind,
+                type.name(), -22);
   }
   arg.type = Argument::Type::mem;
   arg.flags = (given & tag_nonnull) != 0 ? std::uint16_t{0} : flag::maybe_null;
@@ -254,13 +258,16 @@ bool Checker::check_global_call(const Code& insn, std::uint32_t number) {
   (void)insn;
   Subprog& subprog = subprogs_[number];
   if (state_->locks != 0)
-    return fail(EINVAL, "global function calls are not allowed while holding a lock,\nuse static function instead");
+    return fail(EINVAL,
+                "global function calls are not allowed while holding a lock,\nuse static function instead");
   if (subprog.might_sleep && !can_sleep())
-    return fail(EINVAL, "global functions that may sleep are not allowed in non-sleepable context,\n"
-                        "i.e., in a RCU/IRQ/preempt-disabled section, or in\na non-sleepable BPF program context");
+    return fail(EINVAL,
+                "global functions that may sleep are not allowed in non-sleepable context,\n"
+                "i.e., in a RCU/IRQ/preempt-disabled section, or in\na non-sleepable BPF program context");
   if (!model_.at_least(6, 14) && state_->preempt_locks != 0)
-    return fail(EINVAL, "global function calls are not allowed with preemption disabled,\n"
-                        "use static function instead");
+    return fail(EINVAL,
+                "global function calls are not allowed with preemption disabled,\n"
+                "use static function instead");
   if (!check_global_args(number)) {
     note("Caller passes invalid args into func#{} ('{}')\n", number, subprog.name);
     return false;

@@ -1,6 +1,6 @@
-// LinkedRegs: the registers and stack slots that a branch tells something about at once, because they hold the
-// same number or numbers at known distances. Packed into 64 bits of a path's history, so that precision can be
-// carried over between them when the path is walked back.
+// LinkedRegs: the registers and stack slots that a branch tells something about at once, because they hold
+// the same number or numbers at known distances. Packed into 64 bits of a path's history, so that precision
+// can be carried over between them when the path is walked back.
 #pragma once
 
 #include <array>

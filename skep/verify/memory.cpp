@@ -1,4 +1,5 @@
 // Loads and stores: which memory a pointer may be used on, how far, and what comes back.
+#include "skep/uapi/prog_types.h"
 #include "skep/verify/checker.h"
 
 namespace skep::verify {
@@ -84,15 +85,15 @@ bool Checker::check_alignment(const RegState& reg, std::int32_t off, unsigned si
   const Tnum sum = reg.value.bits + Tnum::constant(static_cast<std::uint64_t>(fixed));
   if (sum.is_aligned(size)) return true;
   if (packet)
-    return fail(EACCES, "misaligned packet access off {}+{}+{}+{} size {}", ip_align, print_tnum(reg.value.bits),
-                reg.off, off, size);
-  return fail(EACCES, "misaligned {}access off {}+{}+{} size {}", word, print_tnum(reg.value.bits), reg.off, off,
-              size);
+    return fail(EACCES, "misaligned packet access off {}+{}+{}+{} size {}", ip_align,
+                print_tnum(reg.value.bits), reg.off, off, size);
+  return fail(EACCES, "misaligned {}access off {}+{}+{} size {}", word, print_tnum(reg.value.bits), reg.off,
+              off, size);
 }
 
 // [off, off + size) within [0, limit), in the words that belong to the pointer's kind.
-bool Checker::check_range(unsigned number, std::int64_t off, std::uint32_t size, std::uint32_t limit, bool zero_ok,
-                          bool last_word) {
+bool Checker::check_range(unsigned number, std::int64_t off, std::uint32_t size, std::uint32_t limit,
+                          bool zero_ok, bool last_word) {
   if (off >= 0 && (size > 0 || zero_ok) && static_cast<std::uint64_t>(off) + size <= limit) return true;
   const RegState& r = reg(number);
   std::string text;
@@ -107,8 +108,8 @@ bool Checker::check_range(unsigned number, std::int64_t off, std::uint32_t size,
     case Kind::packet:
     case Kind::packet_meta:
     case Kind::packet_end:
-      text = fmt::format("invalid access to packet, off={} size={}, R{}(id={},off={},r={})", shown, size, number,
-                         r.id, shown, limit);
+      text = fmt::format("invalid access to packet, off={} size={}, R{}(id={},off={},r={})", shown, size,
+                         number, r.id, shown, limit);
       break;
     default:
       text = fmt::format("invalid access to memory, mem_size={} off={} size={}", limit, shown, size);
@@ -125,8 +126,8 @@ bool Checker::check_region(unsigned number, std::int32_t off, std::uint32_t size
   if (range.smin < 0 &&
       (range.smin == INT64_MIN || off + range.smin != static_cast<std::int32_t>(off + range.smin) ||
        off + range.smin < 0))
-    return fail(EACCES,
-                "R{} min value is negative, either use unsigned index or do a if (index >=0) check.", number);
+    return fail(EACCES, "R{} min value is negative, either use unsigned index or do a if (index >=0) check.",
+                number);
   if (!check_range(number, off + range.smin, size, limit, zero_ok, false))
     return fail(EACCES, "R{} min value is outside of the allowed memory range", number);
   if (range.umax >= offset_limit)
@@ -136,15 +137,9 @@ bool Checker::check_region(unsigned number, std::int32_t off, std::uint32_t size
   return true;
 }
 
-const Fields& Checker::fields_of(const MapModel& map) {
-  static const Fields none;
-  const auto index = static_cast<std::size_t>(&map - model_.maps.data());
-  return index < map_fields_.size() ? map_fields_[index] : none;
-}
-
-bool Checker::has_field(const MapModel& map, FieldKind kind) const {
-  const auto index = static_cast<std::size_t>(&map - model_.maps.data());
-  return index < map_fields_.size() && map_fields_[index].has(kind);
+bool Checker::has_field(const MapModel& map, FieldKind kind) {
+  const Record* record = records_.of(map);
+  return record != nullptr && record->has(kind);
 }
 
 bool Checker::check_map_access(unsigned number, std::int32_t off, std::uint32_t size, bool zero_ok,
@@ -153,12 +148,14 @@ bool Checker::check_map_access(unsigned number, std::int32_t off, std::uint32_t 
   const MapModel& map = *r.map();
   const std::uint32_t limit = map.type == uapi::MapType::insn_array ? map.max_entries * 8 : map.value_size;
   if (!check_region(number, off, size, limit, zero_ok)) return false;
-  for (const Field& field : fields_of(map).all) {
+  const Record* record = records_.of(map);
+  if (record == nullptr) return true;
+  for (const Field& field : record->fields) {
     const std::int64_t begin = r.value.full.smin + off;
     const std::int64_t end = static_cast<std::int64_t>(r.value.full.umax) + off + size;
     if (begin >= std::int64_t{field.offset} + field.size || field.offset >= end) continue;
     if (!field.is_kptr() && field.kind != FieldKind::uptr)
-      return fail(EACCES, "{} cannot be accessed directly by load/store", field_row(field.kind).name);
+      return fail(EACCES, "{} cannot be accessed directly by load/store", field_name(field.kind));
     const char* word = field.kind == FieldKind::uptr ? "uptr" : "kptr";
     if (by_helper) return fail(EACCES, "{} cannot be accessed indirectly by helper", word);
     if (!r.value.is_const()) return fail(EACCES, "{} access cannot have variable offset", word);
@@ -181,8 +178,8 @@ bool Checker::check_map_rights(unsigned number, std::int32_t off, std::uint32_t 
 bool Checker::check_packet_access(unsigned number, std::int32_t off, std::uint32_t size, bool zero_ok) {
   const RegState& r = reg(number);
   if (r.value.full.smin < 0)
-    return fail(EACCES,
-                "R{} min value is negative, either use unsigned index or do a if (index >=0) check.", number);
+    return fail(EACCES, "R{} min value is negative, either use unsigned index or do a if (index >=0) check.",
+                number);
   if (r.range < 0 || !check_range(number, off, size, static_cast<std::uint32_t>(r.range), zero_ok, false))
     return fail(r.range < 0 ? EINVAL : EACCES, "R{} offset is outside of the packet", number);
   return true;
@@ -261,7 +258,8 @@ bool Checker::check_mem_access(isa::Slot slot, unsigned number, std::int32_t off
         if (write) return fail(EACCES, "writes into insn_array not allowed");
         return unsupported("a load from an insn_array map");
       }
-      if (unknown && read_constant(RegState(r), off, size, sign_extended, reg(static_cast<unsigned>(value)))) {
+      if (unknown &&
+          read_constant(RegState(r), off, size, sign_extended, reg(static_cast<unsigned>(value)))) {
         remember_access(slot, Kind::map_value);
         return true;
       }

@@ -61,8 +61,8 @@ void Checker::mark_all_precise(State& from) {
     });
 }
 
-// Marks in `state`, a checkpoint, what is wanted of it; what was precise already, or is no number, need not be
-// sought further.
+// Marks in `state`, a checkpoint, what is wanted of it; what was precise already, or is no number, need not
+// be sought further.
 void Checker::settle(State& state, Wanted& wanted, bool* changed) {
   for (std::uint32_t f = 0; f <= wanted.frame && f <= state.depth; f++) {
     Frame& frame = *state.frames[f];
@@ -216,7 +216,8 @@ bool Checker::step_back_store(const Code& insn, const Step* step, Wanted& wanted
   const std::uint64_t bit = std::uint64_t{1} << step->stack_slot;
   if ((wanted.slots[step->frame] & bit) == 0) return true;
   wanted.slots[step->frame] &= ~bit;
-  if (insn.row().action == Class::store || insn.row().action == Class::store_release) wanted.set_reg(insn.src);
+  if (insn.row().action == Class::store || insn.row().action == Class::store_release)
+    wanted.set_reg(insn.src);
   sync_wanted(step, wanted);
   return true;
 }
@@ -250,8 +251,8 @@ void Checker::sync_wanted(const Step* step, Wanted& wanted) {
   bool some = false;
   for (unsigned i = 0; i < linked.size(); i++) {
     const LinkedReg& r = linked[i];
-    some |= r.is_reg ? (wanted.regs[r.frame] >> r.index & 1) != 0
-                     : (wanted.slots[r.frame] >> r.index & 1) != 0;
+    some |=
+        r.is_reg ? (wanted.regs[r.frame] >> r.index & 1) != 0 : (wanted.slots[r.frame] >> r.index & 1) != 0;
   }
   if (!some) return;
   for (unsigned i = 0; i < linked.size(); i++) {

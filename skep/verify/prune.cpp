@@ -41,9 +41,8 @@ bool exact_reg(const RegState& old, const RegState& current, IdMap& ids) {
 }
 
 bool all_misc(const StackSlot& slot, bool uninit_too) {
-  return std::all_of(slot.bytes.begin(), slot.bytes.end(), [&](Byte byte) {
-    return byte == Byte::misc || (byte == Byte::invalid && uninit_too);
-  });
+  return std::all_of(slot.bytes.begin(), slot.bytes.end(),
+                     [&](Byte byte) { return byte == Byte::misc || (byte == Byte::invalid && uninit_too); });
 }
 
 // What a slot gives when 8 bytes of it are read as a number; null: that is no plain number.
@@ -128,7 +127,8 @@ bool Checker::stack_safe(const Frame& old, const Frame& current, Exactness exact
         if (!reg_safe(a, b, exactness)) return false;
         break;
       case Byte::dynptr:
-        if (a.dynptr != b.dynptr || a.first_slot != b.first_slot || !ids_.same(a.ref_id, b.ref_id)) return false;
+        if (a.dynptr != b.dynptr || a.first_slot != b.first_slot || !ids_.same(a.ref_id, b.ref_id))
+          return false;
         break;
       case Byte::iter:
         if (a.object != b.object || a.type != b.type || a.iter != b.iter || !ids_.same(a.ref_id, b.ref_id))
@@ -177,7 +177,8 @@ bool Checker::states_equal(const State& old, const State& current, Exactness exa
     if (a.callback_depth > b.callback_depth) return false;
     const std::uint32_t live = code_[insn_of_frame(old, f)].live;
     for (unsigned i = 0; i < register_count; i++)
-      if ((i == frame_pointer || (live >> i & 1) != 0) && !reg_safe(a.regs[i], b.regs[i], exactness)) return false;
+      if ((i == frame_pointer || (live >> i & 1) != 0) && !reg_safe(a.regs[i], b.regs[i], exactness))
+        return false;
     if (!stack_safe(a, b, exactness)) return false;
   }
   return true;
@@ -191,8 +192,8 @@ bool Checker::may_loop(const State& old, const State& current) const {
   for (unsigned i = 0; i < register_count; i++) {
     const RegState& x = a.regs[i];
     const RegState& y = b.regs[i];
-    if (x.kind != y.kind || x.flags != y.flags || x.off != y.off || !(x.value == y.value) || x.type != y.type ||
-        x.payload != y.payload || x.object != y.object)
+    if (x.kind != y.kind || x.flags != y.flags || x.off != y.off || !(x.value == y.value) ||
+        x.type != y.type || x.payload != y.payload || x.object != y.object)
       return false;
   }
   return true;
@@ -233,15 +234,17 @@ void Checker::clean_finished(isa::Slot slot) {
 
 Explored*& Checker::bucket(isa::Slot slot) {
   const std::size_t size = explored_.size();
-  return explored_[(static_cast<std::size_t>(slot) ^ static_cast<std::size_t>(state_->frame().callsite)) % size];
+  return explored_[(static_cast<std::size_t>(slot) ^ static_cast<std::size_t>(state_->frame().callsite)) %
+                   size];
 }
 
 Checker::Visited Checker::visit_checkpoint() {
   const Code& insn = code_[at_];
-  const bool force = (prog().flags & prog_flag::test_state_freq) != 0 || insn.force_checkpoint ||
-                     state_->steps.size() > 40;
+  const bool force =
+      (prog().flags & prog_flag::test_state_freq) != 0 || insn.force_checkpoint || state_->steps.size() > 40;
   bool add = force;
-  if (jumps_processed_ - jumps_at_checkpoint_ >= 2 && insns_processed_ - insns_at_checkpoint_ >= 8) add = true;
+  if (jumps_processed_ - jumps_at_checkpoint_ >= 2 && insns_processed_ - insns_at_checkpoint_ >= 8)
+    add = true;
   clean_finished(at_);
 
   std::uint32_t count = 0;
@@ -417,7 +420,8 @@ bool Checker::finish_path(State* state) {
 State* Checker::find_previous_entry(isa::Slot slot) {
   for (Explored* e = bucket(slot); e != nullptr; e = e->next) {
     State* st = e->state;
-    if (st->insn == slot && st->branches != 0 && st->dfs_depth < state_->dfs_depth && same_callsites(*st, *state_))
+    if (st->insn == slot && st->branches != 0 && st->dfs_depth < state_->dfs_depth &&
+        same_callsites(*st, *state_))
       return st;
   }
   return nullptr;
@@ -437,13 +441,14 @@ void Checker::widen(const State& old, State& current) {
     Frame& b = *current.frames[f];
     for (unsigned i = 0; i < register_count; i++) widen_reg(a.regs[i], b.regs[i]);
     for (std::size_t i = 0; i < a.stack.size() && i < b.stack.size(); i++)
-      if (a.stack[i].is_spilled() && b.stack[i].is_spilled()) widen_reg(a.stack[i].spilled, b.stack[i].spilled);
+      if (a.stack[i].is_spilled() && b.stack[i].is_spilled())
+        widen_reg(a.stack[i].spilled, b.stack[i].spilled);
   }
 }
 
 // --- Loops: strongly connected components of the control flow. A state inside of one whose exploration is
-// still going on has incomplete precision marks; what was found equal to it is kept (a back edge) and gets the
-// marks once the loop is finished.
+// still going on has incomplete precision marks; what was found equal to it is kept (a back edge) and gets
+// the marks once the loop is finished.
 
 bool Checker::loop_key(const State& state, LoopKey& key) const {
   key = LoopKey{};

@@ -13,9 +13,7 @@ constexpr std::int64_t offset_limit = std::int64_t{1} << 29;
 constexpr unsigned slot_index(std::int32_t off) { return static_cast<unsigned>(-off - 1); }  // byte below fp
 constexpr unsigned slot_of(std::int32_t off) { return slot_index(off) / 8; }
 
-unsigned bits_used(const RegState& reg) {
-  return static_cast<unsigned>(std::bit_width(reg.value.full.umax));
-}
+unsigned bits_used(const RegState& reg) { return static_cast<unsigned>(std::bit_width(reg.value.full.umax)); }
 
 bool can_spill(Kind kind) {
   switch (kind) {
@@ -125,9 +123,10 @@ bool Checker::check_stack_access(unsigned number, std::int32_t off, unsigned siz
     return fixed ? write_stack(frame, at, size, value) : write_stack_somewhere(number, off, size, value);
   if (fixed) return read_stack(frame, at, size, value);
   if (value < 0)
-    return fail(EACCES,
-                "variable offset stack pointer cannot be passed into helper function; var_off={} off={} size={}",
-                print_tnum(pointer.value.bits), off, size);
+    return fail(
+        EACCES,
+        "variable offset stack pointer cannot be passed into helper function; var_off={} off={} size={}",
+        print_tnum(pointer.value.bits), off, size);
   return read_stack_somewhere(number, off, size, value);
 }
 
@@ -164,7 +163,8 @@ bool Checker::write_stack(Frame& frame, std::int32_t off, unsigned size, int val
   }
   Byte kind = Byte::misc;
   scrub_slot(*slot);
-  if ((source != nullptr && source->is_null()) || (source == nullptr && store_constant_ && *store_constant_ == 0)) {
+  if ((source != nullptr && source->is_null()) ||
+      (source == nullptr && store_constant_ && *store_constant_ == 0)) {
     if (source != nullptr && !mark_precise(static_cast<unsigned>(value))) return false;
     kind = Byte::zero;
   }
@@ -200,8 +200,8 @@ bool Checker::write_stack_somewhere(unsigned number, std::int32_t off, unsigned 
       zero_used = true;
     }
     if (byte == Byte::invalid && !allow_uninit_stack())
-      return fail(EINVAL, "uninit stack in range of var-offset write prohibited for !root; insn {}, off: {}", at_,
-                  i);
+      return fail(EINVAL, "uninit stack in range of var-offset write prohibited for !root; insn {}, off: {}",
+                  at_, i);
     byte = kind;
   }
   if (zero_used && value >= 0) return mark_precise(static_cast<unsigned>(value));
@@ -236,7 +236,8 @@ bool Checker::read_stack(Frame& frame, std::int32_t off, unsigned size, int valu
   touched_slots_ |= std::uint64_t{1} << slot_number;
   if (!slot.is_spilled()) {
     if (!check_readable_bytes(frame, off, size, false)) return false;
-    if (value >= 0) mark_read_from_stack(frame, off, off + static_cast<std::int32_t>(size), static_cast<unsigned>(value));
+    if (value >= 0)
+      mark_read_from_stack(frame, off, off + static_cast<std::int32_t>(size), static_cast<unsigned>(value));
     return true;
   }
   unsigned spilled = 1;
@@ -310,8 +311,8 @@ bool Checker::check_stack_bytes(unsigned number, std::int32_t off, std::uint32_t
     min = max = off + static_cast<std::int32_t>(pointer.value.value());
   } else {
     if (!bypass_spec_v1())
-      return fail(EACCES, "R{}{} variable offset stack access prohibited for !root, var_off={}", number, extra,
-                  print_tnum(pointer.value.bits));
+      return fail(EACCES, "R{}{} variable offset stack access prohibited for !root, var_off={}", number,
+                  extra, print_tnum(pointer.value.bits));
     uninit = false;
     min = static_cast<std::int32_t>(pointer.value.full.smin + off);
     max = static_cast<std::int32_t>(pointer.value.full.smax + off);
@@ -345,7 +346,8 @@ bool Checker::check_stack_bytes(unsigned number, std::int32_t off, std::uint32_t
       continue;
     }
     if (fixed)
-      return fail(EACCES, "invalid{} read from stack R{} off {}+{} size {}", extra, number, min, i - min, size);
+      return fail(EACCES, "invalid{} read from stack R{} off {}+{} size {}", extra, number, min, i - min,
+                  size);
     return fail(EACCES, "invalid{} read from stack R{} var_off {}+{} size {}", extra, number,
                 print_tnum(pointer.value.bits), i - min, size);
   }

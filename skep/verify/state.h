@@ -200,8 +200,10 @@ struct State {
   State* parent = nullptr;     // the checkpoint that this path went on from
   std::uint32_t branches = 0;  // paths from here that are not finished
   std::uint32_t callback_unrolls = 0, may_goto_depth = 0, dfs_depth = 0;
-  std::vector<Step> steps;       // since `parent`
-  const State* equal = nullptr;  // back edges of loops: the checkpoint that it was found equal to
+  std::vector<Step> steps;    // since `parent`
+  State* equal = nullptr;     // back edges of loops: the checkpoint that it was found equal to
+  void* owner = nullptr;      // checkpoints: their entry in the list of their instruction (Explored)
+  bool kept_by_loop = false;  // a back edge refers to it
 
   Frame& frame() { return *frames[depth]; }
   const Frame& frame() const { return *frames[depth]; }

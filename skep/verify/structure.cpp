@@ -1,7 +1,8 @@
-// What can be said of a program without running it: every instruction is one, functions begin where calls say,
-// jumps stay inside of functions, all code is reachable.
+// What can be said of a program without running it: every instruction is one, functions begin where calls
+// say, jumps stay inside of functions, all code is reachable.
 //
-// The order of these passes is the kernel's, so that a program with several faults is refused for the same one.
+// The order of these passes is the kernel's, so that a program with several faults is refused for the same
+// one.
 #include <algorithm>
 
 #include "skep/uapi/helpers.h"
@@ -30,8 +31,7 @@ bool Checker::refuse_encoding(isa::Slot slot) {
   if (insn.opcode == 0x18) {
     if (slot + 1 >= prog().insns.size()) return fail(EINVAL, "invalid bpf_ld_imm64 insn");
     const isa::Insn& next = prog().insns[slot + 1];
-    if (next.opcode != 0 || next.regs != 0 || next.off != 0)
-      return fail(EINVAL, "invalid bpf_ld_imm64 insn");
+    if (next.opcode != 0 || next.regs != 0 || next.off != 0) return fail(EINVAL, "invalid bpf_ld_imm64 insn");
     if (insn.off == 0) return fail(EINVAL, "unrecognized bpf_ld_imm64 insn");
     return fail(EINVAL, "BPF_LD_IMM64 uses reserved fields");
   }
@@ -251,8 +251,7 @@ bool Checker::check_debug_info() {
       const btf::Kind kind = result ? btf.type(*result).kind : btf::Kind::unkn;
       const bool scalar = kind == btf::Kind::int_ || kind == btf::Kind::enum_ || kind == btf::Kind::enum64;
       if (i != 0 && !scalar) {
-        if (subprog.has_ld_abs)
-          return fail(EINVAL, "LD_ABS is only allowed in functions that return 'int'.");
+        if (subprog.has_ld_abs) return fail(EINVAL, "LD_ABS is only allowed in functions that return 'int'.");
         if (subprog.has_tail_call)
           return fail(EINVAL, "tail_call is only allowed in functions that return 'int'.");
       }
