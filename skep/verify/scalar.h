@@ -21,18 +21,18 @@ namespace skep::verify {
 // What Linux learned over time about numbers. A kernel of version v (major << 8 | minor) has what
 // arithmetic_of says; stable series took fixes up, so the rows follow the kernels that Debian ships.
 struct Arithmetic {
-  bool low_from_full = true;  // 6.8: 32-bit bounds from 64-bit ones and back, of negative ranges too
-  bool both_sides = true;     // 6.8: a comparison refines two variables, == of ranges, != at an edge
-  bool split_ranges =
-      true;  // 6.17: a range over the sign boundary that meets the other view on one side only
-  bool signed_logic =
-      true;  // 6.10: and, or, xor keep signed bounds whenever the unsigned result has one sign
-  bool sign_extend_low = true;  // 6.10: [-2^31, 2^31) with non-negative low half is that half
-  bool overflow_add = true;     // 6.17: sums that overflow at both ends keep their bounds
+  bool low_from_full = true;    // 6.8: either half view learns from the other, negative ranges included
+  bool both_sides = true;       // 6.8: a comparison refines two variables; == meets ranges, != moves an edge
+  bool signed_logic = true;     // 6.10: and, or, xor keep signed bounds whenever the result has one sign
+  bool sign_extended = true;    // 6.10: in [-2^31, 2^31) with a non-negative low half: it is that half
   bool signed_mul = true;       // 6.14: products of negative bounds
-  bool joined_mul = true;       // 6.18: tnum products join outcomes
+  bool overflowing_add = true;  // 6.17: sums that overflow at both ends keep their unsigned bounds
+  bool split_ranges = true;     // 6.17: a range over the sign boundary that meets the other view on one side
   bool negate = true;           // 6.17: neg keeps bounds
-  bool fork_sign_masks = true;  // 6.18: and, or of a value in [-1, 0] with a constant are followed separately
+  bool joined_mul = true;       // 6.18: tnum products join outcomes
+  bool fork_sign_masks = true;  // 6.18: see forks_sign_mask()
+  bool tnum_overlap = true;     // 6.18: == of bits that differ is false
+  bool unset_forgets = true;    // 6.18: where no bit of a mask is set, bounds start afresh from the bits
 };
 Arithmetic arithmetic_of(std::uint16_t version);
 
@@ -119,21 +119,22 @@ template <unsigned W>
 BasicScalar<W> alu(isa::Operation operation, unsigned width, const BasicScalar<W>& dst,
                    const BasicScalar<W>& src, const Arithmetic& arithmetic = {});
 
-// to_le, to_be, bswap of the low `width` bits on a machine of either byte order.
+// to_le, to_be, bswap of any width: no kernel that judges (up to 6.18) keeps anything, constants included.
 template <unsigned W>
-BasicScalar<W> swap_bytes(isa::Operation operation, unsigned width, const BasicScalar<W>& dst);
+BasicScalar<W> swap_bytes(const BasicScalar<W>&) {
+  return {};
+}
 
 // The low `bits` bits, zero-extended: mov32 (32), loads and spills of 8, 16, 32 bits.
 template <unsigned W>
 BasicScalar<W> zero_extend(const BasicScalar<W>& from, unsigned bits, const Arithmetic& arithmetic = {});
-// The low `bits` bits, sign-extended to `width` bits, above that zero: movsx, ldxs*.
+// The low `bits` bits, sign-extended to `width` bits, above that zero: movsx, ldxs*. `bits` <= W / 2.
 template <unsigned W>
 BasicScalar<W> sign_extend(const BasicScalar<W>& from, unsigned bits, unsigned width,
                            const Arithmetic& arithmetic = {});
-// `from` with the low half known to be `value` (what lies above stays).
+// `from` with the low half known to be `value`; what lies above stays, the full bounds are not touched.
 template <unsigned W>
-BasicScalar<W> with_low_const(const BasicScalar<W>& from, std::uint64_t value,
-                              const Arithmetic& arithmetic = {});
+BasicScalar<W> with_low_const(const BasicScalar<W>& from, std::uint64_t value);
 // The smallest scalar that holds both.
 template <unsigned W>
 BasicScalar<W> join(const BasicScalar<W>& a, const BasicScalar<W>& b);
@@ -141,10 +142,10 @@ BasicScalar<W> join(const BasicScalar<W>& a, const BasicScalar<W>& b);
 // Does `a operation b` hold (Class::jump_if's operations, on all bits or on the low half)? Nothing: it may.
 template <unsigned W>
 std::optional<bool> compare(isa::Operation operation, unsigned width, const BasicScalar<W>& a,
-                            const BasicScalar<W>& b);
+                            const BasicScalar<W>& b, const Arithmetic& arithmetic = {});
 // Both operands as they are where `a operation b` came out as `holds`. False when that shows to be impossible
-// (the kernel goes on with unknown values then: is_sane). a and b must be different objects; a constant
-// operand is a scalar of its own. `a_variable`, `b_variable`: older kernels refine one side only.
+// (see is_sane; the kernel forgets the bounds then and goes on). a and b must be different objects; a
+// constant operand is a scalar of its own.
 template <unsigned W>
 bool assume(isa::Operation operation, unsigned width, bool holds, BasicScalar<W>& a, BasicScalar<W>& b,
             const Arithmetic& arithmetic = {});
@@ -155,8 +156,11 @@ template <unsigned W>
 unsigned forks_sign_mask(isa::Operation operation, const BasicScalar<W>& dst, const BasicScalar<W>& src,
                          const Arithmetic& arithmetic = {});
 
-// The value as the kernel's log writes it, without the word scalar: "smin=-1,smax=0,var_off=(0x0; 0xff)", "5"
-// for a constant, "" when nothing is known.
+// As the kernel's log writes them: the bits "(0x0; 0xff)" or, when all are known, a number; the bounds that
+// say something, "smin=-1,smax=0,umax32=7"; and the whole, which is the number for a constant and otherwise
+// bounds followed by ",var_off=" and the bits, each part left out when it says nothing.
+std::string print(Tnum bits);
+std::string print_bounds(const Scalar& scalar);
 std::string print(const Scalar& scalar);
 
 }  // namespace skep::verify
