@@ -14,6 +14,7 @@
 #include "skep/kernel/kernel.h"
 #include "skep/object/load.h"
 #include "skep/object/parse.h"
+#include "skep/uapi/flags.h"
 
 namespace skep::selftests {
 namespace {
@@ -40,6 +41,39 @@ std::string telling_line(std::string_view log) {
   return std::string(last);
 }
 
+// The flags that a test asks to be loaded with: __flag(BPF_F_…), a tag on its function.
+struct FlagName {
+  std::string_view name;
+  std::uint32_t flag;
+};
+constexpr FlagName flag_names[] = {
+    {"BPF_F_STRICT_ALIGNMENT", uapi::load_strict_alignment},
+    {"BPF_F_ANY_ALIGNMENT", uapi::load_any_alignment},
+    {"BPF_F_TEST_RND_HI32", uapi::load_test_rnd_hi32},
+    {"BPF_F_TEST_STATE_FREQ", uapi::load_test_state_freq},
+    {"BPF_F_SLEEPABLE", uapi::load_sleepable},
+    {"BPF_F_XDP_HAS_FRAGS", uapi::load_xdp_has_frags},
+    {"BPF_F_TEST_REG_INVARIANTS", uapi::load_test_reg_invariants},
+};
+
+void apply_flags(object::ObjectSpec& spec) {
+  constexpr std::string_view prefix = "comment:test_prog_flags=";
+  if (!spec.btf) return;
+  const btf::Btf& btf = *spec.btf;
+  for (btf::TypeId id = btf.first_id(); id < btf.type_count(); id++) {
+    btf::Type tag = btf.type(id);
+    if (tag.kind != btf::Kind::decl_tag || !tag.name().starts_with(prefix)) continue;
+    btf::Type func = btf.type(tag.type());
+    object::ProgramSpec* program = func.kind == btf::Kind::func ? spec.find_program(func.name()) : nullptr;
+    if (!program) continue;
+    std::string_view name = tag.name().substr(prefix.size());
+    bool clear = name.starts_with('!');
+    if (clear) name.remove_prefix(1);
+    for (const FlagName& row : flag_names)
+      if (row.name == name) program->flags = clear ? program->flags & ~row.flag : program->flags | row.flag;
+  }
+}
+
 void try_live(const object::ObjectSpec& spec, const Record& record, Outcome& out) {
   kernel::Kernel kernel;
   object::LoadReport report;
@@ -64,9 +98,10 @@ Outcome try_one(const Result<object::ObjectSpec>& spec, const Record& record, co
   }
   runtime::VerifyOptions verify = options.verify;
   verify.own_log_level = true;
-  verify.verify.log_level = options.log_level                                   ? options.log_level
-                            : !record.messages.empty() && options.every_message ? verify::log_level::states
-                                                                                : 0;
+  verify.verify.log_level = options.log_level ? options.log_level
+                            : !record.messages.empty() && options.every_message
+                                ? verify::log_level::states | verify::log_level::stats
+                                : 0;
   runtime::VerifySys sys(std::move(verify));
   object::LoadReport report;
   object::LoadOptions load;
@@ -165,6 +200,7 @@ bool write_all(int fd, base::Bytes bytes) {
     object::OpenOptions open;
     open.name = object::object_name(records[0].file);
     spec = object::parse(*bytes, open, warnings);
+    if (spec) apply_flags(*spec);
     if (spec && options.weak_externs)
       for (object::ExternSpec& ext : spec->externs) ext.weak = true;
   } else {
