@@ -17,6 +17,7 @@
 #include "skep/uapi/contexts.h"
 #include "skep/uapi/helpers.h"
 #include "skep/verify/pool.h"
+#include "skep/verify/records.h"
 #include "skep/verify/state.h"
 #include "skep/verify/verify.h"
 
@@ -119,6 +120,7 @@ class Checker {
   InsnFacts& facts(isa::Slot slot) { return verdict_.facts[slot]; }
   std::span<Subprog> subprogs() { return subprogs_; }
   std::uint32_t new_id() { return ++last_id_; }
+  Records& records() { return records_; }
   const Arithmetic& arithmetic() const { return arithmetic_; }
   bool allow_ptr_leaks() const { return model_.privileges.perfmon; }
   bool allow_uninit_stack() const { return model_.privileges.perfmon; }
@@ -284,6 +286,7 @@ class Checker {
   const Model& model_;
   const Options& options_;
   Arithmetic arithmetic_;
+  Records records_{model_};
   Verdict verdict_;
   bool logging_ = false;
   std::string log_;
