@@ -7,8 +7,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "skep/uapi/contexts.h"
 #include "skep/uapi/helpers.h"
 #include "skep/verify/pool.h"
+#include "skep/verify/prune.h"
 #include "skep/verify/records.h"
 #include "skep/verify/state.h"
 #include "skep/verify/verify.h"
@@ -85,6 +88,8 @@ struct Subprog {
 // push_callback.
 using SetCallee = bool (*)(class Checker&, const Frame& caller, Frame& callee, const Code& insn);
 
+std::string print_tnum(Tnum bits);  // "5", "(0x0; 0xff)"
+
 class Checker {
  public:
   Checker(const Model& model, const Options& options);
@@ -120,7 +125,6 @@ class Checker {
   InsnFacts& facts(isa::Slot slot) { return verdict_.facts[slot]; }
   std::span<Subprog> subprogs() { return subprogs_; }
   std::uint32_t new_id() { return ++last_id_; }
-  Records& records() { return records_; }
   const Arithmetic& arithmetic() const { return arithmetic_; }
   bool allow_ptr_leaks() const { return model_.privileges.perfmon; }
   bool allow_uninit_stack() const { return model_.privileges.perfmon; }
@@ -142,6 +146,12 @@ class Checker {
   void mark_pointer(RegState& reg, Kind kind, std::uint16_t flags = 0) const {
     reg = RegState::pointer(kind, flags);
   }
+  // The pointer may not be used any more: what it pointed at is gone.
+  void invalidate(RegState& reg) const;
+  // Without CAP_PERFMON nothing may see a pointer's value.
+  bool is_pointer_to_hide(const RegState& reg) const;
+  bool is_surely_not_null(const RegState& reg) const;
+  bool is_trusted(const RegState& reg) const;
   // The registers that a call clobbers: r0 to r5 become unreadable.
   void clobber_caller_saved();
   // A register in the words of the log: "scalar(umax=255)", "map_value(map=m,ks=4,vs=8)".
@@ -202,10 +212,19 @@ class Checker {
   bool push_async_callback(const Code& insn, std::uint32_t subprog, SetCallee set, bool sleepable);
 
   // --- Packets and null: branches.cpp ---
+  // What a pointer becomes once it is known not to be null.
+  void mark_not_null(RegState& reg);
+  bool may_hold_lock(const RegState& reg);
+  bool has_field(const MapModel& map, FieldKind kind);
+  Records& records() { return records_; }
   // All pointers of this id become that pointer, or 0.
   void mark_null_by_id(State& state, std::uint32_t id, bool is_null);
   // Packet pointers read before a call that may move the packet are dead.
   void clear_packet_pointers();
+
+  // The latest checkpoint before `slot` on the current path, to widen an iteration's state from. Null: none.
+  State* find_previous_entry(isa::Slot slot);
+  void widen(const State& old, State& current);
 
   // --- Calls: calls*.cpp ---
   bool check_helper_call(const Code& insn);
@@ -220,6 +239,15 @@ class Checker {
   // A load or store through a pointer to a kernel (or allocated) object; size and off as for
   // check_mem_access.
   bool check_btf_access(unsigned number, std::int32_t off, unsigned size, Mode mode, int value);
+  // A load (writes are refused) from the kernel's struct of a map; from the context of a program whose
+  // context is an array of u64 arguments described by BTF.
+  bool check_map_struct_access(unsigned number, std::int32_t off, unsigned size, Mode mode, int value);
+  bool check_btf_context(std::int32_t off, unsigned size, Mode mode, int value);
+  // Arguments of global functions.
+  bool check_dynptr_argument(unsigned number);
+  bool check_btf_argument(unsigned number, std::uint16_t flags, btf::TypeId type);
+  bool is_async_callback_call(const Code& insn) const;
+  bool is_throw(const Code& insn) const;
   // A load or store that overlaps a kptr of a map value (`field_off`): 1 handled, 0 not a kptr, -1 failed.
   int check_map_kptr_access(isa::Slot slot, unsigned number, std::int32_t off, unsigned size, Mode mode,
                             int value);
@@ -234,71 +262,222 @@ class Checker {
   bool release_reference(std::uint32_t ref_id);
 
  private:
-  // --- Before exploration: structure.cpp, flow.cpp ---
+  // --- Passes: verify.cpp, structure.cpp, flow.cpp ---
+  bool pass();
+  bool prepare();
+  bool explore_all();
+  bool decode();
+  bool refuse_encoding(isa::Slot slot);
   bool find_subprogs();
+  bool find_exception_callback(isa::Slot& slot);
   bool check_debug_info();
+  bool check_unnamed_subprogs();
   bool check_jumps();
+  bool check_attach_target();
   bool resolve_references();
-  bool check_flow();  // reachability, back edges, prune points
+  bool check_maps();
+  bool check_flow();
   void compute_live_registers();
   void compute_loops();
-  void summarise_subprogs();  // who moves packets, who sleeps, through calls
-  bool check_attach_target();
+  void summarise_subprogs();
   bool check_stack_depth();
-  std::uint32_t subprog_starting_at(isa::Slot slot) const;  // no_subprog if none does
+  bool check_stack_depth_from(std::uint32_t root, bool private_stack);
+  bool has_private_stack() const;
+  unsigned successors(isa::Slot slot, std::array<isa::Slot, 2>& next) const;
+  std::uint32_t subprog_starting_at(isa::Slot slot) const;
 
-  // --- Exploration: explore.cpp, frames.cpp, alu.cpp, branches.cpp, pointer_arithmetic.cpp ---
+  // --- Exploration: explore.cpp, frames.cpp, globals.cpp ---
+  enum class Next : std::uint8_t { failed, go_on, path_done };
   bool explore_subprog(std::uint32_t subprog);
   bool explore();
-  enum class Next : std::uint8_t { failed, go_on, path_done };
   Next simulate(const Code& insn);
-  bool simulate_alu(const Code& insn);
-  bool simulate_mov(const Code& insn);
-  bool simulate_scalar_alu(const Code& insn, RegState& dst, const RegState& src);
-  bool simulate_pointer_alu(const Code& insn, const RegState& pointer, const RegState& scalar,
-                            bool pointer_is_dst);
-  bool check_pointer_sanity(const RegState& reg, const RegState& pointer_or_scalar, Kind kind);
   bool simulate_load(const Code& insn);
   bool simulate_store(const Code& insn);
   bool simulate_atomic(const Code& insn);
   bool simulate_lddw(const Code& insn);
-  bool simulate_ld_abs(const Code& insn);
-  Next simulate_branch(const Code& insn);
-  Next simulate_may_goto(const Code& insn);
-  Next simulate_exit(const Code& insn, bool exception);
+  bool simulate_lddw_btf(const Code& insn, RegState& dst);
+  Next simulate_ld_abs(const Code& insn);
   bool simulate_call(const Code& insn);
+  Next simulate_exit(const Code& insn, bool exception);
+  bool atomic_pointer_ok(const RegState& pointer) const;
+  bool check_access_mix(const Code& insn, const RegState& pointer, bool allow_trust_mismatch);
+  bool push_mispredicted(isa::Slot target);
+  bool sanitize_pointer_alu(const Code& insn, const RegState& pointer, const RegState& offset,
+                            bool pointer_is_dst);
+  Frame* add_frame(State& state, std::uint32_t subprog, isa::Slot callsite);
+  void init_frame(Frame& frame) const;
   bool enter_static(const Code& insn, std::uint32_t subprog);
+  bool leave_frame();
+  bool check_in_range(const RegState& reg, ReturnBounds range, bool wide, const char* where,
+                      const char* name);
+  bool check_return_value(unsigned number, const char* name);
+  bool target_returns_void() const;
+  std::optional<ReturnBounds> lsm_return_range() const;
   bool check_global_call(const Code& insn, std::uint32_t subprog);
   bool check_global_args(std::uint32_t subprog);
+  bool check_memory_argument(unsigned number, std::uint32_t size);
   bool read_subprog_args(std::uint32_t subprog);
+  bool read_pointer_arg(std::size_t index, btf::TypeId pointee, std::uint8_t tags, Subprog::Argument& arg);
+  bool is_context_type(btf::TypeId pointee) const;
   bool set_up_entry(std::uint32_t subprog);
-  bool leave_frame();
-  bool check_return_value(unsigned number, const char* what);
-  bool check_access_mix(const Code& insn, const RegState& pointer, bool allow_trust_mismatch);
+
+  // --- Arithmetic: alu.cpp ---
+  bool simulate_alu(const Code& insn);
+  bool simulate_mov(const Code& insn);
+  bool simulate_swap(const Code& insn);
+  bool simulate_neg(const Code& insn);
+  bool simulate_binary(const Code& insn);
+  bool simulate_addr_space_cast(const Code& insn);
+  bool simulate_scalar_alu(const Code& insn, RegState& dst, const RegState& src);
+  bool simulate_pointer_alu(const Code& insn, const RegState& pointer, const RegState& offset,
+                            bool pointer_is_dst);
+  bool check_constant_operand(const Code& insn);
+  bool check_sane_offset(const RegState& offset, const RegState& pointer);
+  bool check_pointer_stays(unsigned number);
+  bool check_invariants(RegState& reg, const char* where);
+  void link_before_copy(RegState& source);
+  static void unlink(RegState& reg);
+
+  // --- Branches: branches.cpp ---
+  Next simulate_branch(const Code& insn);
+  Next simulate_may_goto(const Code& insn);
+  std::optional<bool> decide_branch(const Code& insn, const RegState& a, const RegState& b) const;
+  void collect_linked(std::uint32_t id, class LinkedRegs& linked);
+  void sync_linked(State& state, const RegState& known, const LinkedRegs& linked);
+  void mark_null_of(State& state, std::uint32_t id, std::uint32_t ref, bool is_null);
+  bool learn_packet_range(const Code& insn, const RegState& dst, const RegState& src, State& other);
+
+  // --- Memory: memory.cpp, stack.cpp, context.cpp ---
+  bool check_alignment(const RegState& reg, std::int32_t off, unsigned size, bool strict);
+  bool check_range(unsigned number, std::int64_t off, std::uint32_t size, std::uint32_t limit, bool zero_ok,
+                   bool last_word);
+  bool may_touch_packet(Mode mode) const;
+  bool check_buffer(const RegState& reg, unsigned number, std::int32_t off, std::uint32_t size,
+                    const char* what);
+  bool check_no_leak(int value, const char* where);
+  bool read_constant(const RegState& pointer, std::int32_t off, unsigned size, bool sign_extended,
+                     RegState& dst);
+  void narrow_load(RegState& dst, unsigned size, bool sign_extended) const;
+  bool refuse_memory(unsigned number);
+  void remember_access(isa::Slot slot, Kind kind);
+  bool check_stack_bounds(unsigned number, std::int32_t off, std::uint32_t size, const char* what,
+                          bool as_write);
+  bool check_stack_access(unsigned number, std::int32_t off, unsigned size, Mode mode, int value);
+  bool write_stack(Frame& frame, std::int32_t off, unsigned size, int value);
+  bool write_stack_somewhere(unsigned number, std::int32_t off, unsigned size, int value);
+  bool read_stack(Frame& frame, std::int32_t off, unsigned size, int value);
+  bool read_stack_somewhere(unsigned number, std::int32_t off, unsigned size, int value);
+  void mark_read_from_stack(const Frame& frame, std::int32_t min, std::int32_t max, unsigned dst);
+  bool check_readable_bytes(const Frame& frame, std::int32_t off, unsigned size, bool spills_too);
+  bool check_stack_bytes(unsigned number, std::int32_t off, std::uint32_t size, bool zero_ok,
+                         HelperMemory& memory, bool by_helper);
+  void spill(StackSlot& slot, const RegState& reg, unsigned size) const;
+  const uapi::Context* context_of_this() const;
+  bool context_offset_ok() const;
+  bool check_socket(unsigned number, std::int32_t off, unsigned size);
+  bool check_context(isa::Slot slot, std::int32_t off, unsigned size, Mode mode, int value,
+                     bool sign_extended);
+  bool check_argument_context(std::int32_t off, unsigned size, Mode mode, int value, bool sign_extended);
+  static bool is_packet_yield(uapi::Yields yields);
+
+  // --- Precision: precision.cpp ---
+  Step& record_step();  // of this instruction, in the path's history
+  bool walk_back(State& start, struct Wanted wanted, bool* changed);
+  bool step_back(isa::Slot slot, std::int64_t later, const Step* step, Wanted& wanted);
+  bool step_back_store(const Code& insn, const Step* step, Wanted& wanted);
+  bool step_back_call(isa::Slot slot, const Code& insn, std::int64_t later, Wanted& wanted);
+  static void sync_wanted(const Step* step, Wanted& wanted);
+  static void settle(State& state, Wanted& wanted, bool* changed);
+  static void mark_all_precise(State& from);
+  bool propagate_precision(const State& old, State& current, bool* changed);
 
   // --- Pruning: prune.cpp ---
   enum class Visited : std::uint8_t { failed, no, yes };
+  enum class InLoop : std::uint8_t { failed, goes_on, converged };
   Visited visit_checkpoint();
-  std::uint64_t reference_key(isa::Slot slot) const;
+  InLoop compare_in_loop(State& old);
+  bool states_equal(const State& old, const State& current, Exactness exactness);
+  bool reg_safe(const RegState& old, const RegState& current, Exactness exactness);
+  bool stack_safe(const Frame& old, const Frame& current, Exactness exactness);
+  bool refs_safe(const State& old, const State& current);
+  bool may_loop(const State& old, const State& current) const;
+  bool iterators_differ(const State& old, const State& current) const;
+  static isa::Slot insn_of_frame(const State& state, std::uint32_t frame);
+  void clean(State& state);
+  void clean_finished(isa::Slot slot);
+  Explored*& bucket(isa::Slot slot);
+  void remember_state();
+  void clear_lonely_ids(State& state);
+  void free_if_done(Explored* explored);
+  bool finish_path(State* state);
+  bool loop_key(const State& state, LoopKey& key) const;
+  LoopVisit* find_loop(const State& state);
+  void enter_loop(State& state);
+  bool in_unfinished_loop(const State& state);
+  void add_back_edge(State& old);
+  bool leave_loop(State& state);
+
+  // --- Log: report.cpp ---
+  void describe_to(std::string& out, const RegState& reg, std::uint32_t frame) const;
+  void log_state(const State& state, std::uint32_t frame, bool all);
+  void log_registers();
+  void log_entry();
+  void log_pruned();
+  void log_line_info();
+  void log_insn();
+  void log_stats();
 
   static constexpr std::uint32_t no_subprog = ~std::uint32_t{0};
+  static constexpr isa::Slot no_insn = ~isa::Slot{0};
 
   const Model& model_;
   const Options& options_;
   Arithmetic arithmetic_;
-  Records records_{model_};
+  uapi::ProgType prog_type_;  // an freplace program is what its target is
+  bool logging_;
   Verdict verdict_;
-  bool logging_ = false;
   std::string log_;
+  Records records_;
+
+  // What Linux learnt when.
+  bool links_sums_ = true;         // 6.10: rX = rY + K stays linked with rY
+  bool clears_lonely_ids_ = true;  // 6.17
+  bool has_arena_ = false;
+  std::size_t used_arena_ = 0;
+  std::vector<bool> used_maps_;  // by index: named by an instruction
 
   std::vector<Code> code_;
   std::vector<Subprog> subprogs_;
+  std::uint32_t exception_callback_ = no_subprog;
   std::vector<AccessMemo> access_;
 
   StatePool pool_;
   State* state_ = nullptr;
-  isa::Slot at_ = 0, previous_ = 0;
+  isa::Slot at_ = 0, previous_ = no_insn, next_ = 0;  // simulated now, before it, after it
   std::uint32_t last_id_ = 0;
+  std::uint64_t insns_processed_ = 0, jumps_processed_ = 0;
+  std::uint64_t insns_at_checkpoint_ = 0, jumps_at_checkpoint_ = 0;
+  struct Pending {
+    State* state;
+    isa::Slot insn, previous;
+    std::size_t log_size;
+  };
+  std::vector<Pending> pending_;
+  bool step_recorded_ = false;
+  std::optional<std::int32_t> store_constant_;  // of a store of an immediate, while it is checked
+
+  std::vector<Explored*> explored_;  // lists, by instruction and call site
+  std::vector<std::unique_ptr<Explored>> explored_pool_;
+  std::uint32_t explored_count_ = 0, free_waiting_ = 0;
+  IdMap ids_;
+  std::vector<std::pair<std::uint32_t, unsigned>> id_counts_;
+  std::vector<std::vector<LoopVisit>> loops_;  // by component
+
+  std::uint32_t touched_ = 0;        // registers changed since they were last printed
+  std::uint64_t touched_slots_ = 0;  // and stack slots
+  bool print_state_ = false;         // a new path began
+  std::size_t insn_line_end_ = 0, insn_line_width_ = 0;
+  const LineInfo* last_line_ = nullptr;
 };
 
 }  // namespace skep::verify

@@ -75,13 +75,15 @@ struct RegState {
   // map_ptr, map_value, map_key: the number of the inner map's lookup; btf_object, iterators: the type.
   std::uint32_t type = 0;
   union {
-    std::uint32_t range;       // packet pointers: bytes proven behind off
+    std::int32_t range;        // packet pointers: bytes proven behind the variable part; or one of the below
     std::uint32_t mem_size;    // mem, buf
     std::uint32_t subprog;     // func
     std::uint32_t iter_depth;  // iterators: next() calls
     std::uint32_t irq_class;   // saved irq flags: which pair of kfuncs
     std::uint32_t payload = 0;
   };
+  // Packet pointers found to lie at the end of the packet, or beyond it.
+  static constexpr std::int32_t at_end = -1, beyond_end = -2;
   const void* object = nullptr;  // MapModel or btf::Btf
   // Scalar: the value. Pointers: the variable part of the offset, as bits and bounds.
   Scalar value;
@@ -171,11 +173,12 @@ struct Reference {
 
 // One step of a path, for walking it back. Where precision is sought, `stack_slot` says which slot a load or
 // store was found to touch although no fp is named; `linked` packs the registers that took a branch's bounds
-// together (LinkedRegs in precision.h).
+// together (LinkedRegs in linked.h).
 struct Step {
   isa::Slot insn = 0, previous = 0;
   std::uint8_t frame = 0, stack_slot = 0;
   bool touches_stack = false;
+  bool dst_is_stack = false, src_is_stack = false;  // branches: operands that are stack pointers
   std::uint64_t linked = 0;
 };
 
@@ -197,8 +200,10 @@ struct State {
   State* parent = nullptr;     // the checkpoint that this path went on from
   std::uint32_t branches = 0;  // paths from here that are not finished
   std::uint32_t callback_unrolls = 0, may_goto_depth = 0, dfs_depth = 0;
-  std::vector<Step> steps;       // since `parent`
-  const State* equal = nullptr;  // back edges of loops: the checkpoint that it was found equal to
+  std::vector<Step> steps;    // since `parent`
+  State* equal = nullptr;     // back edges of loops: the checkpoint that it was found equal to
+  void* owner = nullptr;      // checkpoints: their entry in the list of their instruction (Explored)
+  bool kept_by_loop = false;  // a back edge refers to it
 
   Frame& frame() { return *frames[depth]; }
   const Frame& frame() const { return *frames[depth]; }
