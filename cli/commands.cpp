@@ -40,7 +40,8 @@ constexpr Option object_options[] = {strict_option, json_option};
 constexpr Option prog_dump_options[] = {{"prog", "NAME", "only this program"},
                                         {"opcodes", "", "print the bytes of each instruction too"},
                                         strict_option};
-constexpr Option btf_options[] = {json_option};
+constexpr Option btf_dump_options[] = {
+    {"c", "", "print C that declares the types (what is called vmlinux.h for a kernel's BTF)"}, json_option};
 
 constexpr Command table[] = {
     {"run", "OBJECT|SOURCE.c", 1, 1, "run a program on each packet of a capture",
@@ -69,7 +70,7 @@ constexpr Command table[] = {
     {"map show", "OBJECT|SOURCE.c", 1, 1, "list the maps that an object defines", "", object_options,
      run_map_show},
     {"btf dump file", "OBJECT|BTF", 1, 1, "print the types of an object or of a raw BTF file", "",
-     btf_options, run_btf_dump},
+     btf_dump_options, run_btf_dump},
     {"help", "[COMMAND]", 0, 4, "this list, or one command's page", "", {}, run_help},
     {"version", "", 0, 0, "print the version", "", {}, run_version},
 };

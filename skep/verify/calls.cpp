@@ -1,6 +1,6 @@
 // Calls of helpers: may this program call it here, does every argument keep its promise, what is known
 // afterwards.
-#include "skep/verify/helper_types.h"
+#include "skep/verify/callbacks.h"
 #include "skep/verify/objects.h"
 #include "skep/verify/walk.h"
 
@@ -650,8 +650,7 @@ bool set_timer_callback(Checker& c, const Frame& caller, Frame& callee, const Co
   callee.regs[2] = map_pointer(timer, Kind::map_key);
   callee.regs[3] = map_pointer(timer, Kind::map_value);
   callee.in_async_callback = true;
-  callee.callback_return = {0, c.model().at_least(6, 1) && !c.model().at_least(6, 8) ? 0 : 1, true};
-  if (c.model().at_least(6, 8)) callee.callback_return = {0, 0, true};
+  callee.callback_return = {0, 0, true};
   return true;
 }
 
