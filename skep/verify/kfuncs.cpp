@@ -1,6 +1,6 @@
-// Calls of kernel functions: prototypes and argument names from BTF, flags from the table, and the few functions
-// that change what the verifier itself tracks (RCU and preempt sections, allocation, lists and trees, iterators,
-// dynptr slices, exceptions).
+// Calls of kernel functions: prototypes and argument names from BTF, flags from the table, and the few
+// functions that change what the verifier itself tracks (RCU and preempt sections, allocation, lists and
+// trees, iterators, dynptr slices, exceptions).
 #include <algorithm>
 #include <optional>
 
@@ -143,8 +143,9 @@ struct TakesRow {
   Takes takes;
 };
 constexpr TakesRow takes_by_type[] = {
-    {"bpf_dynptr", Takes::dynptr},       {"bpf_list_head", Takes::list_head}, {"bpf_list_node", Takes::list_node},
-    {"bpf_rb_root", Takes::rb_root},     {"bpf_rb_node", Takes::rb_node},     {"bpf_wq", Takes::workqueue},
+    {"bpf_dynptr", Takes::dynptr},       {"bpf_list_head", Takes::list_head},
+    {"bpf_list_node", Takes::list_node}, {"bpf_rb_root", Takes::rb_root},
+    {"bpf_rb_node", Takes::rb_node},     {"bpf_wq", Takes::workqueue},
     {"bpf_task_work", Takes::task_work}, {"bpf_res_spin_lock", Takes::res_lock},
 };
 
@@ -175,7 +176,8 @@ bool find_callee(const Checker& c, const Code& insn, Callee& callee) {
   ProgType type = c.prog().type;
   if (type == ProgType::ext && c.prog().target.prog != nullptr) type = c.prog().target.prog->type;
   const uapi::Kfunc* row = uapi::find_kfunc(callee.name);
-  if (row != nullptr && row->since <= c.model().kernel && (row->prog_types & uapi::bit(type)) != 0) callee.row = row;
+  if (row != nullptr && row->since <= c.model().kernel && (row->prog_types & uapi::bit(type)) != 0)
+    callee.row = row;
   if (insn.off == 0) callee.special = special_of(callee.name);
   return true;
 }
@@ -211,9 +213,7 @@ class KfuncCall {
   bool object_result();
   void graph_node(RegState& reg) const;
   bool iterator_next();
-  bool ret_null() const {
-    return has(kf::ret_null) && !(k_.special == Special::refcount_acquire && owning_);
-  }
+  bool ret_null() const { return has(kf::ret_null) && !(k_.special == Special::refcount_acquire && owning_); }
   bool context_type(btf::TypeId& type);
 
   Checker& c;
@@ -364,7 +364,8 @@ bool KfuncCall::check_sized(unsigned number) {
   if (bounds.smin < 0)
     return c.fail(EACCES, "R{} min value is negative, either use unsigned or 'var &= const'", number + 1);
   if (bounds.umax >= (1u << 29))
-    return c.fail(EACCES, "R{} unbounded memory access, use 'var &= const' or 'if (var < const)'", number + 1);
+    return c.fail(EACCES, "R{} unbounded memory access, use 'var &= const' or 'if (var < const)'",
+                  number + 1);
   if (c.reg(number).is_null()) {
     // A null pointer goes with size 0 alone.
     Checker::HelperMemory use;
@@ -383,12 +384,14 @@ bool KfuncCall::check_object(unsigned number, const btf::Type& target) {
   const btf::Btf* btf = reg.btf();
   btf::TypeId type = reg.type;
   const std::string_view of_kind = struct_of_kind(reg.kind);
-  if (reg.kind != Kind::btf_object || ((reg.flags & ~(flag::alloc | flag::trusted | flag::non_owning)) != 0 &&
-                                       !is_rcu(reg))) {
+  if (reg.kind != Kind::btf_object ||
+      ((reg.flags & ~(flag::alloc | flag::trusted | flag::non_owning)) != 0 && !is_rcu(reg))) {
     if (of_kind.empty()) {
       RegState expected = reg;
-      expected.flags = static_cast<std::uint16_t>(reg.flags & (flag::alloc | flag::trusted | flag::non_owning));
-      return c.fail(EINVAL, "arg#{} is {} expected {} or socket", index, c.kind_name(reg), c.kind_name(expected));
+      expected.flags =
+          static_cast<std::uint16_t>(reg.flags & (flag::alloc | flag::trusted | flag::non_owning));
+      return c.fail(EINVAL, "arg#{} is {} expected {} or socket", index, c.kind_name(reg),
+                    c.kind_name(expected));
     }
   }
   if (!of_kind.empty()) {
@@ -414,8 +417,8 @@ bool KfuncCall::check_object(unsigned number, const btf::Type& target) {
   };
   if (projection(target.name(), found.name()) && !strict) return true;
   return c.fail(EINVAL, "kernel function {} args#{} expected pointer to {} {} but R{} has a pointer to {} {}",
-                k_.name, index, btf::kind_name(target.kind), target.name(), number, btf::kind_name(found.kind),
-                found.name());
+                k_.name, index, btf::kind_name(target.kind), target.name(), number,
+                btf::kind_name(found.kind), found.name());
 }
 
 bool KfuncCall::dynptr(unsigned number, const btf::Param& param) {
@@ -435,7 +438,9 @@ bool KfuncCall::dynptr(unsigned number, const btf::Param& param) {
       break;
     default: break;
   }
-  const DynptrUse use = make ? DynptrUse::make : reg.kind == Kind::dynptr ? DynptrUse::read : DynptrUse::mutate;
+  const DynptrUse use = make                       ? DynptrUse::make
+                        : reg.kind == Kind::dynptr ? DynptrUse::read
+                                                   : DynptrUse::mutate;
   if (!process_dynptr(c, number, use, kind, clone_of)) return false;
   if (!make) {
     dynptr_ = dynptr_of(c, c.reg(number));
@@ -452,15 +457,19 @@ bool KfuncCall::iterator(unsigned number, const btf::Type& target) {
     return c.fail(EINVAL, "expected valid iter pointer as arg #{}", number - 1);
   const std::string_view name = target.name().substr(9);
   const unsigned slots = target.size() / 8;
-  const auto bytes_of = [&](unsigned slot) -> StackSlot& { return c.state().frame_of(c.reg(number)).stack[slot]; };
+  const auto bytes_of = [&](unsigned slot) -> StackSlot& {
+    return c.state().frame_of(c.reg(number)).stack[slot];
+  };
   if (has(kf::iter_new)) {
     const int before = object_slot(c, reg, "iter", slots);
     bool free = before != -1;
     for (unsigned i = 0; free && before >= 0 && i < slots; i++)
-      for (const Byte byte : bytes_of(static_cast<unsigned>(before) - i).bytes) free = free && byte != Byte::iter;
+      for (const Byte byte : bytes_of(static_cast<unsigned>(before) - i).bytes)
+        free = free && byte != Byte::iter;
     if (!free) return c.fail(EINVAL, "expected uninitialized iter_{} as arg #{}", name, number - 1);
     for (unsigned i = 0; i < slots; i++)
-      if (!c.check_mem_access(c.at(), number, static_cast<std::int32_t>(i * 8), 8, Mode::write, -1)) return false;
+      if (!c.check_mem_access(c.at(), number, static_cast<std::int32_t>(i * 8), 8, Mode::write, -1))
+        return false;
     const int slot = object_slot(c, c.reg(number), "iter", slots);
     if (slot < 0) return c.fail(EINVAL, "expected uninitialized iter_{} as arg #{}", name, number - 1);
     const std::uint32_t id = acquire_reference(c);
@@ -542,8 +551,8 @@ bool KfuncCall::irq_flag(unsigned number) {
   if (id != state.irq_id) {
     for (const Reference& ref : state.refs)
       if (ref.kind == RefKind::irq && ref.id == state.irq_id)
-        return c.fail(EACCES, "cannot restore irq state out of order, expected id={} acquired at insn_idx={}", ref.id,
-                      ref.insn);
+        return c.fail(EACCES, "cannot restore irq state out of order, expected id={} acquired at insn_idx={}",
+                      ref.id, ref.insn);
     return c.fail(EACCES, "cannot restore irq state out of order");
   }
   state.irq_id = 0;
@@ -564,7 +573,8 @@ bool KfuncCall::root(unsigned number, FieldKind kind) {
   const RegState& reg = c.reg(number);
   if (!reg.is(Kind::map_value) && !reg.is(Kind::btf_object, flag::alloc))
     return c.fail(EINVAL, "arg#{} expected pointer to map value or allocated object", number - 1);
-  if (reg.kind == Kind::btf_object && reg.ref_id == 0) return c.fail(EINVAL, "allocated object must be referenced");
+  if (reg.kind == Kind::btf_object && reg.ref_id == 0)
+    return c.fail(EINVAL, "allocated object must be referenced");
   if (!reg.value.is_const())
     return c.fail(EINVAL, "R{} doesn't have constant offset. {} has to be at the constant offset", number,
                   field_name(kind));
@@ -587,7 +597,8 @@ bool KfuncCall::node(unsigned number, FieldKind kind) {
   const FieldKind root_kind = kind == FieldKind::list_node ? FieldKind::list_head : FieldKind::rb_root;
   if (k_.special == Special::rbtree_remove || k_.special == Special::rbtree_child) {
     if (!reg.has(flag::non_owning) || reg.ref_id != 0) {
-      if (c.model().at_least(6, 16)) return c.fail(EINVAL, "{} can only take non-owning or refcounted bpf_rb_node pointer", k_.name);
+      if (c.model().at_least(6, 16))
+        return c.fail(EINVAL, "{} can only take non-owning or refcounted bpf_rb_node pointer", k_.name);
       return c.fail(EINVAL, "rbtree_remove node input must be non-owning ref");
     }
     if (in_tree_callback(c)) {
@@ -611,8 +622,10 @@ bool KfuncCall::node(unsigned number, FieldKind kind) {
   }
   const std::string_view owner = root_->btf->name(root_->type);
   if (!struct_matches(reg.btf(), reg.type, 0, root_->btf, root_->type, true, !reg.has(flag::alloc)))
-    return c.fail(EINVAL, "operation on {} expects arg#1 {} at offset={} in struct {}, but arg is at offset={} in struct {}",
-                  field_name(root_kind), field_name(kind), root_->node_offset, owner, off, reg.btf()->name(reg.type));
+    return c.fail(
+        EINVAL,
+        "operation on {} expects arg#1 {} at offset={} in struct {}, but arg is at offset={} in struct {}",
+        field_name(root_kind), field_name(kind), root_->node_offset, owner, off, reg.btf()->name(reg.type));
   object_btf_ = reg.btf();
   object_type_ = reg.type;
   if (off != root_->node_offset)
@@ -636,7 +649,8 @@ bool KfuncCall::in_map_value(unsigned number, FieldKind kind) {
     return c.fail(EINVAL, "R{} doesn't have constant offset. {} has to be at the constant offset", number,
                   field_name(kind));
   if (off != field->offset)
-    return c.fail(EINVAL, "off {} doesn't point to 'struct {}' that is at {}", off, field_name(kind), field->offset);
+    return c.fail(EINVAL, "off {} doesn't point to 'struct {}' that is at {}", off, field_name(kind),
+                  field->offset);
   map_ = reg.map();
   map_uid_ = reg.type;
   return true;
@@ -724,7 +738,8 @@ bool KfuncCall::pointer_argument(unsigned& index, const btf::Param& param, const
       return k_.special != Special::cast_to_kern_ctx || context_type(context_type_);
     case Takes::alloc_object:
       if (reg.is(Kind::btf_object, flag::alloc)) {
-        if (k_.special != Special::obj_drop) return c.fail(EINVAL, "arg#{} expected for bpf_obj_drop_impl()", index);
+        if (k_.special != Special::obj_drop)
+          return c.fail(EINVAL, "arg#{} expected for bpf_obj_drop_impl()", index);
       } else if (reg.is(Kind::btf_object, flag::alloc | flag::percpu)) {
         if (k_.special != Special::percpu_obj_drop)
           return c.fail(EINVAL, "arg#{} expected for bpf_percpu_obj_drop_impl()", index);
@@ -760,10 +775,11 @@ bool KfuncCall::pointer_argument(unsigned& index, const btf::Param& param, const
       return check_both_ways(number, *size);
     }
     case Takes::mem_size: {
-      const bool optional = param.name.ends_with("__opt") ||
-                            (param.name.ends_with("__nullable") && c.model().at_least(6, 17));
+      const bool optional =
+          param.name.ends_with("__opt") || (param.name.ends_with("__nullable") && c.model().at_least(6, 17));
       if (!(reg.is_null() && optional) && !check_sized(number))
-        return c.fail(EACCES, "arg#{} arg#{} memory, len pair leads to invalid memory access", index, index + 1);
+        return c.fail(EACCES, "arg#{} arg#{} memory, len pair leads to invalid memory access", index,
+                      index + 1);
       if (is_size_of(index + 1, "__szk")) {
         const RegState& size = c.reg(number + 1);
         if (!size.value.is_const()) return c.fail(EINVAL, "R{} must be a known constant", number + 1);
@@ -841,11 +857,13 @@ bool KfuncCall::sections() {
   if (state.rcu_locks != 0) {
     if (in_tree_callback(c) && (k_.special == Special::rcu_lock || k_.special == Special::rcu_unlock))
       return c.fail(EACCES, "Calling bpf_rcu_read_{{lock,unlock}} in unnecessary rbtree callback");
-    if (k_.special == Special::rcu_lock) return c.fail(EINVAL, "nested rcu read lock (kernel function {})", k_.name);
+    if (k_.special == Special::rcu_lock)
+      return c.fail(EINVAL, "nested rcu read lock (kernel function {})", k_.name);
     if (k_.special == Special::rcu_unlock) {
       const auto leave = [](RegState& reg) {
         if (!reg.has(flag::rcu)) return;
-        reg.flags = static_cast<std::uint16_t>((reg.flags & ~(flag::rcu | flag::maybe_null)) | flag::untrusted);
+        reg.flags =
+            static_cast<std::uint16_t>((reg.flags & ~(flag::rcu | flag::maybe_null)) | flag::untrusted);
       };
       state.each_reg([&](RegState& reg) {
         if (reg.is_pointer()) leave(reg);
@@ -884,7 +902,8 @@ bool KfuncCall::release() {
   return c.fail(EINVAL, "kfunc {}#{} reference has not been acquired before", k_.name, insn_.imm);
 }
 
-// A node that goes into a list or tree is no longer the program's own, but may still be looked at under the lock.
+// A node that goes into a list or tree is no longer the program's own, but may still be looked at under the
+// lock.
 bool KfuncCall::insert_node() {
   if (k_.special != Special::list_push && k_.special != Special::rbtree_add) return true;
   const std::uint32_t id = c.reg(2).ref_id;
@@ -966,7 +985,8 @@ bool KfuncCall::object_result() {
     case Special::rdonly_cast: {
       const auto id = static_cast<btf::TypeId>(constant_.value_or(0));
       const bool known = constant_.value_or(0) < k_.btf->type_count();
-      if (!known) return c.fail(EINVAL, "Unknown type ID {} passed to kfunc bpf_rdonly_cast", constant_.value_or(0));
+      if (!known)
+        return c.fail(EINVAL, "Unknown type ID {} passed to kfunc bpf_rdonly_cast", constant_.value_or(0));
       const btf::Type type = k_.btf->type(id);
       if (type.is_composite()) {
         c.mark_pointer(r0, Kind::btf_object, flag::untrusted);
@@ -979,8 +999,8 @@ bool KfuncCall::object_result() {
         r0.mem_size = 0;
         return true;
       }
-      return c.fail(EINVAL, c.model().at_least(6, 17) ? "kfunc bpf_rdonly_cast type ID argument must be of a struct or void"
-                                                      : "kfunc bpf_rdonly_cast type ID argument must be of a struct");
+      return c.fail(EINVAL, "kfunc bpf_rdonly_cast type ID argument must be of a struct{}",
+                    c.model().at_least(6, 17) ? " or void" : "");
     }
     case Special::dynptr_slice:
     case Special::dynptr_slice_rdwr: {
@@ -1086,19 +1106,27 @@ bool KfuncCall::result() {
     if (!set_non_owning(c, r0)) return false;
   }
   const Record* record = record_of(c, r0);
-  if (record != nullptr && r0.id == 0 && (record->has(FieldKind::spin_lock) || record->has(FieldKind::res_spin_lock)))
+  if (record != nullptr && r0.id == 0 &&
+      (record->has(FieldKind::spin_lock) || record->has(FieldKind::res_spin_lock)))
     r0.id = c.new_id();
   return true;
 }
 
-// next() gives an element or the end. The path of the element is explored later, from here; this one goes on with
-// the end.
+// next() gives an element or the end. The path of the element is explored later, from here; this one goes on
+// with the end.
 bool KfuncCall::iterator_next() {
   const auto iterator = [&](State& state) -> RegState& {
     return state.frames[iter_frame_]->stack[iter_slot_].spilled;
   };
-  if (iterator(c.state()).iter == IterState::active && !c.push_iterator_element(insn_, iter_frame_, iter_slot_))
-    return false;
+  if (iterator(c.state()).iter == IterState::active) {
+    State* before = c.find_previous_entry(c.at());
+    State* element = c.push_branch(c.at() + 1, c.at(), false);
+    if (element == nullptr) return false;
+    iterator(*element).iter = IterState::active;
+    iterator(*element).iter_depth++;
+    if (before != nullptr) c.widen(*before, *element);
+    c.mark_not_null(element->reg(0));
+  }
   iterator(c.state()).iter = IterState::drained;
   c.reg(0) = RegState::constant(0);
   return true;
@@ -1139,13 +1167,19 @@ bool KfuncCall::run() {
   }
   if (k_.name.starts_with("bpf_xdp_metadata_rx_") && !c.prog().dev_bound)
     return c.fail(EINVAL, "metadata kfuncs require device-bound program");
-  if (!arguments()) return false;
-  // A lock that can fail is followed twice; here it is held, the other path gets an error.
+  // A lock that can fail is followed twice: here it is held, the other path gets an error.
   if (k_.special == Special::res_lock || k_.special == Special::res_lock_irq) {
-    if (!c.push_lock_failure(insn_)) return false;
+    State* refused = c.push_branch(c.at() + 1, c.at(), false);
+    if (refused == nullptr) return false;
+    for (unsigned i = 0; i <= 5; i++) c.mark_not_init(refused->reg(i));
+    RegState& error = refused->reg(0);
+    error = RegState::unknown();
+    error.value = Scalar::between_signed(-4095, -1);
   }
+  if (!arguments()) return false;
   if (k_.special == Special::rbtree_add && !c.push_callback(insn_, subprog_, set_tree_callback)) return false;
-  if (k_.special == Special::wq_set_callback && !c.push_async_callback(insn_, subprog_, set_timer_callback, true))
+  if (k_.special == Special::wq_set_callback &&
+      !c.push_async_callback(insn_, subprog_, set_timer_callback, true))
     return false;
   if (!sections() || !release() || !insert_node()) return false;
   if (k_.special == Special::throw_) return true;  // the explorer ends the path
@@ -1170,6 +1204,22 @@ bool Checker::is_callback_call(const Code& insn) const {
   return types != nullptr && types->callback != Callback::none;
 }
 
+bool Checker::is_async_callback_call(const Code& insn) const {
+  if (insn.row().operation == isa::Operation::call_kfunc) {
+    Callee callee;
+    return find_callee(*this, insn, callee) && callee.special == Special::wq_set_callback;
+  }
+  if (insn.row().operation != isa::Operation::call_helper || insn.imm < 0) return false;
+  const HelperTypes* types = helper_types(static_cast<std::uint32_t>(insn.imm));
+  return types != nullptr && types->callback == Callback::timer;
+}
+
+bool Checker::is_throw(const Code& insn) const {
+  Callee callee;
+  return insn.row().operation == isa::Operation::call_kfunc && find_callee(*this, insn, callee) &&
+         callee.special == Special::throw_;
+}
+
 bool Checker::is_iterator_next(const Code& insn) const {
   Callee callee;
   return insn.row().operation == isa::Operation::call_kfunc && find_callee(*this, insn, callee) &&
@@ -1189,7 +1239,8 @@ bool Checker::call_changes_packet(const Code& insn) const {
 bool Checker::call_might_sleep(const Code& insn) const {
   if (insn.row().operation == isa::Operation::call_kfunc) {
     Callee callee;
-    return find_callee(*this, insn, callee) && callee.row != nullptr && (callee.row->flags & kf::sleepable) != 0;
+    return find_callee(*this, insn, callee) && callee.row != nullptr &&
+           (callee.row->flags & kf::sleepable) != 0;
   }
   if (insn.row().operation != isa::Operation::call_helper || insn.imm < 0) return false;
   const uapi::Helper* helper = uapi::find_helper(static_cast<std::uint32_t>(insn.imm));

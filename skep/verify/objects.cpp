@@ -25,12 +25,7 @@ bool drop_reference(State& state, std::uint32_t id) {
   return false;
 }
 
-void invalidate(Checker& c, RegState& reg) {
-  if (c.allow_ptr_leaks())
-    c.mark_unknown(reg);
-  else
-    c.mark_not_init(reg);
-}
+void invalidate(Checker& c, RegState& reg) { c.invalidate(reg); }
 
 bool Checker::release_reference(std::uint32_t ref_id) {
   if (!drop_reference(state(), ref_id)) return false;
@@ -238,8 +233,7 @@ bool Checker::overwrite_special_slot(Frame& frame, unsigned slot) {
   clear_slot(frame.stack[slot - 1]);
   // Slices of it are dead.
   state().each_reg([&](RegState& reg) {
-    if (reg.kind == Kind::mem && (reg.flags & ~flag::maybe_null) == 0 && reg.type == id)
-      invalidate(reg);
+    if (reg.kind == Kind::mem && (reg.flags & ~flag::maybe_null) == 0 && reg.type == id) invalidate(reg);
   });
   return true;
 }
