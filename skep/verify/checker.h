@@ -223,7 +223,8 @@ class Checker {
   void clear_packet_pointers();
 
   // The latest checkpoint before `slot` on the current path, to widen an iteration's state from. Null: none.
-  State* find_previous_entry(isa::Slot slot);
+  // `after_call`: asked when a callback has returned to its call, not by an instruction under simulation.
+  State* find_previous_entry(isa::Slot slot, bool after_call = false);
   void widen(const State& old, State& current);
 
   // --- Calls: calls*.cpp ---
@@ -298,6 +299,7 @@ class Checker {
   bool simulate_lddw_btf(const Code& insn, RegState& dst);
   Next simulate_ld_abs(const Code& insn);
   bool simulate_call(const Code& insn);
+  bool may_call_under_lock(const Code& insn) const;
   Next simulate_exit(const Code& insn, bool exception);
   bool atomic_pointer_ok(const RegState& pointer) const;
   bool check_access_mix(const Code& insn, const RegState& pointer, bool allow_trust_mismatch);

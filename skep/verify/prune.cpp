@@ -417,10 +417,13 @@ bool Checker::finish_path(State* state) {
   return true;
 }
 
-State* Checker::find_previous_entry(isa::Slot slot) {
+State* Checker::find_previous_entry(isa::Slot slot, bool after_call) {
+  // The instruction's own checkpoint, made a moment ago, is none.
+  const State* from = after_call ? state_ : state_->parent;
+  if (from == nullptr) return nullptr;
   for (Explored* e = bucket(slot); e != nullptr; e = e->next) {
     State* st = e->state;
-    if (st->insn == slot && st->branches != 0 && st->dfs_depth < state_->dfs_depth &&
+    if (st->insn == slot && st->branches != 0 && st->dfs_depth < from->dfs_depth &&
         same_callsites(*st, *state_))
       return st;
   }

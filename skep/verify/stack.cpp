@@ -52,7 +52,10 @@ bool is_special(Byte byte) {
 
 bool Checker::grow_stack(Frame& frame, std::uint32_t bytes) {
   const std::size_t slots = (bytes + 7) / 8;
-  if (slots > frame.stack.size()) frame.stack.resize(slots);
+  if (slots > frame.stack.size()) {
+    pool_.grew(slots - frame.stack.size());
+    frame.stack.resize(slots);
+  }
   std::uint32_t& depth = subprogs_[frame.subprog].stack_depth;
   depth = std::max(depth, bytes);
   return true;
@@ -60,7 +63,7 @@ bool Checker::grow_stack(Frame& frame, std::uint32_t bytes) {
 
 StackSlot& Checker::stack_slot(Frame& frame, std::int32_t off) {
   const unsigned slot = slot_of(off);
-  if (slot >= frame.stack.size()) frame.stack.resize(slot + 1);
+  if (slot >= frame.stack.size()) grow_stack(frame, (slot + 1) * 8);
   return frame.stack[slot];
 }
 
