@@ -18,6 +18,7 @@
 #include "skep/isa/decode.h"
 #include "skep/uapi/contexts.h"
 #include "skep/uapi/helpers.h"
+#include "skep/verify/liveness.h"
 #include "skep/verify/pool.h"
 #include "skep/verify/prune.h"
 #include "skep/verify/records.h"
@@ -223,7 +224,8 @@ class Checker {
   void clear_packet_pointers();
 
   // The latest checkpoint before `slot` on the current path, to widen an iteration's state from. Null: none.
-  State* find_previous_entry(isa::Slot slot);
+  // `after_call`: asked when a callback has returned to its call, not by an instruction under simulation.
+  State* find_previous_entry(isa::Slot slot, bool after_call = false);
   void widen(const State& old, State& current);
 
   // --- Calls: calls*.cpp ---
@@ -265,6 +267,7 @@ class Checker {
   // --- Passes: verify.cpp, structure.cpp, flow.cpp ---
   bool pass();
   bool prepare();
+  bool check_tail_calls();
   bool explore_all();
   bool decode();
   bool refuse_encoding(isa::Slot slot);
@@ -298,12 +301,26 @@ class Checker {
   bool simulate_lddw_btf(const Code& insn, RegState& dst);
   Next simulate_ld_abs(const Code& insn);
   bool simulate_call(const Code& insn);
+  bool may_call_under_lock(const Code& insn) const;
   Next simulate_exit(const Code& insn, bool exception);
   bool atomic_pointer_ok(const RegState& pointer) const;
   bool check_access_mix(const Code& insn, const RegState& pointer, bool allow_trust_mismatch);
-  bool push_mispredicted(isa::Slot target);
+
+  // --- Spectre rules: speculation.cpp ---
+  struct MaskWindow {
+    bool active = false, to_left = false;
+    std::uint8_t how = 0;
+    std::uint32_t limit = 0;
+  };
+  bool push_mispredicted(const Code& insn, isa::Slot target);
+  bool sanitize_scalar_alu(const Code& insn);
   bool sanitize_pointer_alu(const Code& insn, const RegState& pointer, const RegState& offset,
-                            bool pointer_is_dst);
+                            bool pointer_is_dst, MaskWindow& window);
+  bool commit_masking(const Code& insn, const MaskWindow& window);
+  bool masking_limit(const Code& insn, const RegState& pointer, bool to_left, std::uint32_t& limit);
+  bool agree_on_masking(const Code& insn, std::uint8_t how, std::uint32_t limit);
+  bool stops_speculation();
+
   Frame* add_frame(State& state, std::uint32_t subprog, isa::Slot callsite);
   void init_frame(Frame& frame) const;
   bool enter_static(const Code& insn, std::uint32_t subprog);
@@ -371,6 +388,8 @@ class Checker {
   bool check_readable_bytes(const Frame& frame, std::int32_t off, unsigned size, bool spills_too);
   bool check_stack_bytes(unsigned number, std::int32_t off, std::uint32_t size, bool zero_ok,
                          HelperMemory& memory, bool by_helper);
+  // This instruction reads bytes [min, max) of the frame's stack.
+  void note_stack_read(const Frame& frame, std::int32_t min, std::int32_t max);
   void spill(StackSlot& slot, const RegState& reg, unsigned size) const;
   const uapi::Context* context_of_this() const;
   bool context_offset_ok() const;
@@ -378,7 +397,6 @@ class Checker {
   bool check_context(isa::Slot slot, std::int32_t off, unsigned size, Mode mode, int value,
                      bool sign_extended);
   bool check_argument_context(std::int32_t off, unsigned size, Mode mode, int value, bool sign_extended);
-  static bool is_packet_yield(uapi::Yields yields);
 
   // --- Precision: precision.cpp ---
   Step& record_step();  // of this instruction, in the path's history
@@ -451,7 +469,16 @@ class Checker {
   std::uint32_t exception_callback_ = no_subprog;
   std::vector<AccessMemo> access_;
 
+  struct Masking {
+    std::uint8_t how = 0;
+    std::uint32_t limit = 0;
+  };
+  std::vector<Masking> masking_;  // by slot
+  std::vector<bool> barrier_;     // by slot: speculation ends before it
+  bool masks_differ_ = false;     // numbers that are masked must match exactly
+
   StatePool pool_;
+  StackLiveness liveness_;
   State* state_ = nullptr;
   isa::Slot at_ = 0, previous_ = no_insn, next_ = 0;  // simulated now, before it, after it
   std::uint32_t last_id_ = 0;

@@ -1,4 +1,8 @@
 // Calls and returns: frames of static functions, callbacks, and what a program may return.
+#include <algorithm>
+#include <span>
+#include <string_view>
+
 #include "skep/uapi/prog_types.h"
 #include "skep/verify/checker.h"
 
@@ -8,7 +12,52 @@ using isa::Operation;
 using uapi::AttachType;
 using uapi::ProgType;
 
+namespace {
+
+// Under a spin lock a program may unlock it, and work on the lists and trees that it guards.
+constexpr std::string_view under_lock[] = {
+    "bpf_list_push_front_impl", "bpf_list_push_back_impl", "bpf_list_pop_front",  "bpf_list_pop_back",
+    "bpf_list_front",           "bpf_list_back",           "bpf_rbtree_add_impl", "bpf_rbtree_remove",
+    "bpf_rbtree_first",         "bpf_rbtree_root",         "bpf_rbtree_left",     "bpf_rbtree_right",
+    "bpf_refcount_acquire_impl"};
+// Since 6.15: what neither sleeps nor takes locks of its own.
+constexpr std::string_view under_lock_6_15[] = {"bpf_iter_num_new",
+                                                "bpf_iter_num_next",
+                                                "bpf_iter_num_destroy",
+                                                "bpf_res_spin_lock",
+                                                "bpf_res_spin_unlock",
+                                                "bpf_res_spin_lock_irqsave",
+                                                "bpf_res_spin_unlock_irqrestore",
+                                                "bpf_arena_alloc_pages",
+                                                "bpf_arena_free_pages",
+                                                "bpf_arena_reserve_pages",
+                                                "bpf_stream_vprintk",
+                                                "bpf_stream_vprintk_impl"};
+constexpr std::int64_t helper_spin_unlock = 94, helper_kptr_xchg = 194;
+
+bool contains(std::span<const std::string_view> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+bool Checker::may_call_under_lock(const Code& insn) const {
+  switch (insn.row().operation) {
+    case Operation::call_helper:
+      return insn.imm == helper_spin_unlock || (insn.imm == helper_kptr_xchg && model_.at_least(6, 15));
+    case Operation::call_kfunc: {
+      const auto id = static_cast<btf::TypeId>(insn.imm);
+      if (insn.off != 0 || model_.kernel_btf == nullptr || !model_.kernel_btf->has(id)) return false;
+      const std::string_view name = model_.kernel_btf->name(id);
+      return contains(under_lock, name) || (model_.at_least(6, 15) && contains(under_lock_6_15, name));
+    }
+    default: return true;
+  }
+}
+
 bool Checker::simulate_call(const Code& insn) {
+  if (state_->locks != 0 && !may_call_under_lock(insn))
+    return fail(EINVAL, "function calls are not allowed while holding a lock");
   switch (insn.row().operation) {
     case Operation::call_local: {
       const std::uint32_t subprog = code_[insn.target].subprog;
@@ -31,7 +80,7 @@ Frame* Checker::add_frame(State& state, std::uint32_t subprog, isa::Slot callsit
   frame->number = state.depth + 1;
   frame->callsite = callsite;
   frame->subprog = subprog;
-  frame->callback_return = {0, 0, false};
+  frame->chain = liveness_.chain(state.frame().chain, callsite, subprog);
   init_frame(*frame);
   state.frames[frame->number] = frame;
   return frame;
@@ -99,6 +148,7 @@ bool Checker::push_async_callback(const Code& insn, std::uint32_t subprog, SetCa
   inside->frames[0] = callee;
   callee->callsite = no_insn;
   callee->subprog = subprog;
+  callee->chain = liveness_.chain(StackLiveness::none, no_insn, subprog);
   init_frame(*callee);
   callee->async_entries = state_->frame().async_entries + 1;
   if (!set(*this, state_->frame(), *callee, insn)) return false;
@@ -129,7 +179,7 @@ bool Checker::leave_frame() {
   }
   pool_.cut_stack(*state_, state_->depth - 1);
   if (callback)
-    if (State* before = find_previous_entry(next_); before != nullptr) widen(*before, *state_);
+    if (State* before = find_previous_entry(next_, true); before != nullptr) widen(*before, *state_);
   return true;
 }
 

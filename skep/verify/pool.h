@@ -26,6 +26,9 @@ class StatePool {
   void release_frame(Frame* frame);
   void cut_stack(State& state, std::uint32_t depth);  // releases frames above `depth`
 
+  // A frame's stack in use grew by that many slots.
+  void grew(std::size_t slots) { count(static_cast<std::int64_t>(slots * sizeof(StackSlot))); }
+
   std::uint64_t memory_bytes() const { return memory_; }
   std::uint64_t peak_memory_bytes() const { return peak_; }
 

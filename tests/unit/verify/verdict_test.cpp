@@ -164,7 +164,8 @@ std::string ask_kernel(const Case& c, std::string& log) {
   std::vector<isa::Insn> insns = c.insns;
   for (std::size_t i = 0; i + 1 < insns.size(); i++)
     if (insns[i].opcode == 0x18) {
-      if (insns[i].src() == 1 || insns[i].src() == 2) insns[i].imm = maps.at(static_cast<std::size_t>(insns[i].imm));
+      if (insns[i].src() == 1 || insns[i].src() == 2)
+        insns[i].imm = maps.at(static_cast<std::size_t>(insns[i].imm));
       i++;
     }
   std::vector<char> buffer(1 << 20);
@@ -226,12 +227,15 @@ TEST_P(Verdicts, AreTheKernels) {
   if (!bless) return;
   std::ofstream out(path);
   for (std::size_t i = 0; i < cases.size(); i++)
-    out << (i != 0 ? "\n" : "") << "== " << cases[i].name << "\n" << cases[i].text << "--\n" << cases[i].verdict << "\n";
+    out << (i != 0 ? "\n" : "") << "== " << cases[i].name << "\n"
+        << cases[i].text << "--\n"
+        << cases[i].verdict << "\n";
 }
 
 std::vector<std::string> files() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(SKEP_SOURCE_DIR) / "tests/golden/verify"))
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(SKEP_SOURCE_DIR) / "tests/golden/verify"))
     if (entry.path().extension() == ".txt") names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
@@ -239,7 +243,8 @@ std::vector<std::string> files() {
 
 INSTANTIATE_TEST_SUITE_P(Golden, Verdicts, testing::ValuesIn(files()), [](const auto& info) {
   std::string name = info.param.substr(0, info.param.find('.'));
-  std::replace_if(name.begin(), name.end(), [](char c) { return isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
 });
 
