@@ -443,6 +443,12 @@ class Checker {
   void log_pruned();
   void log_line_info();
   void log_insn();
+  void put_insn(isa::Slot slot);
+  void log_walk_begins(const Wanted& wanted, std::int64_t last, std::int64_t first, std::int64_t later);
+  void log_walk_step(const Wanted& wanted, isa::Slot slot);
+  void log_walk_parent(const Wanted& wanted, const State& parent);
+  void log_propagation(const Wanted& wanted);
+  void log_live_registers();
   void log_stats();
 
   static constexpr std::uint32_t no_subprog = ~std::uint32_t{0};
