@@ -129,7 +129,7 @@ Verdict Checker::run() {
     verdict_.subprogs.push_back(std::move(facts));
   }
   log_stats();
-  if (log_.size() > options_.log_limit_bytes) log_.resize(options_.log_limit_bytes);
+  if (log_.size() > options_.log_limit_bytes) log_.erase(0, log_.size() - options_.log_limit_bytes);
   verdict_.accepted = good;
   if (good) {
     verdict_.code = 0;
