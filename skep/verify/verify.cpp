@@ -28,7 +28,8 @@ bool Checker::pass() {
          && check_flow()           // all code is reachable; where states are compared
          && prepare()              // facts of the control flow for exploration
          && explore_all()          // main program, then global functions that it reaches
-         && check_stack_depth();   // of chains of calls, known after exploration
+         && check_stack_depth()    // of chains of calls, known after exploration
+         && check_tail_calls();    // by all paths together
 }
 
 // The kernel masks the index of an unprivileged tail call by the size of its one map.
@@ -50,6 +51,7 @@ bool Checker::prepare() {
   compute_live_registers();
   compute_loops();
   summarise_subprogs();
+  log_live_registers();
   std::vector<StackLiveness::Edges> edges(code_.size());
   for (isa::Slot slot = 0; slot < code_.size(); slot++)
     if (code_[slot].slots != 0)
@@ -127,7 +129,7 @@ Verdict Checker::run() {
     verdict_.subprogs.push_back(std::move(facts));
   }
   log_stats();
-  if (log_.size() > options_.log_limit_bytes) log_.resize(options_.log_limit_bytes);
+  if (log_.size() > options_.log_limit_bytes) log_.erase(0, log_.size() - options_.log_limit_bytes);
   verdict_.accepted = good;
   if (good) {
     verdict_.code = 0;
