@@ -104,7 +104,10 @@ Place place_of(const runtime::Judged& judged, isa::Slot slot) {
   if (!prog.btf) return out;
   auto after = std::upper_bound(prog.lines.begin(), prog.lines.end(), slot,
                                 [](isa::Slot s, const verify::LineInfo& line) { return s < line.slot; });
-  if (after == prog.lines.begin() || (--after)->slot < function_start) return out;
+  // Code that the compiler made up has line 0: it belongs to what stands before it.
+  do {
+    if (after == prog.lines.begin() || (--after)->slot < function_start) return out;
+  } while (after->line_col >> 10 == 0);
   out.file = prog.btf->string(after->file_off);
   out.line = after->line_col >> 10;
   out.column = after->line_col & 0x3ff;
@@ -370,7 +373,7 @@ Result<int> verify_object(const Arguments& arguments) {
   }
   json.end();
   json.end();
-  if (command.json) say("{}\n", json.take());
+  if (command.json) say("{}", json.take());
   return all_well ? Exit::ok : Exit::failed;
 }
 
