@@ -32,7 +32,8 @@ inline constexpr std::uint32_t map_lookup_elem = 1, map_update_elem = 2, map_del
                                kptr_xchg = 194, map_lookup_percpu_elem = 195, dynptr_from_mem = 197,
                                ringbuf_reserve_dynptr = 198, ringbuf_submit_dynptr = 199,
                                ringbuf_discard_dynptr = 200, dynptr_read = 201, dynptr_write = 202,
-                               dynptr_data = 203, set_retval = 187, redirect_map = 51, cgrp_storage_get = 210;
+                               dynptr_data = 203, get_retval = 186, set_retval = 187, redirect_map = 51,
+                               cgrp_storage_get = 210;
 }
 
 // A register type that an argument takes.
@@ -143,6 +144,26 @@ ProgType rules_of(const ProgModel& prog) {
   return prog.type;
 }
 
+// Hooks of cgroups whose result does not matter, so that programs may not look at it.
+bool hides_result(uapi::AttachType type) {
+  using enum uapi::AttachType;
+  switch (type) {
+    case cgroup_inet_ingress:
+    case cgroup_inet_egress:
+    case cgroup_sock_ops:
+    case cgroup_udp4_recvmsg:
+    case cgroup_udp6_recvmsg:
+    case cgroup_unix_recvmsg:
+    case cgroup_inet4_getpeername:
+    case cgroup_inet6_getpeername:
+    case cgroup_unix_getpeername:
+    case cgroup_inet4_getsockname:
+    case cgroup_inet6_getsockname:
+    case cgroup_unix_getsockname: return true;
+    default: return false;
+  }
+}
+
 class HelperCall {
  public:
   HelperCall(Checker& checker, const Code& insn) : c(checker), insn_(insn) {}
@@ -213,6 +234,9 @@ bool HelperCall::allowed() {
       return c.fail(EINVAL, "program of this type cannot use helper bpf_{}#{}", helper_->name, id_);
     return c.fail(EINVAL, "unknown func bpf_{}#{}", helper_->name, id_);
   }
+  if ((id_ == helper_id::get_retval || id_ == helper_id::set_retval) && hides_result(c.prog().attach_type) &&
+      rules_of(c.prog()) != ProgType::lsm)
+    return c.fail(EINVAL, "program of this type cannot use helper bpf_{}#{}", helper_->name, id_);
   form_ = uapi::helper_form(*helper_, type);
   if (!c.prog().gpl && form_.gpl_only)
     return c.fail(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program");
@@ -410,8 +434,8 @@ bool HelperCall::argument(unsigned index) {
   std::span<const Accepted> kinds = row->kinds;
   if (reg.is_packet()) {
     const uapi::ProgTypeRow* type = uapi::find_prog_type(rules_of(c.prog()));
-    // Some types may read packets themselves but not pass them on.
-    const bool may = type != nullptr && type->packet_access && !is_memory(Arg::none);
+    const bool may = type != nullptr && type->packet_access &&
+                     (rules_of(c.prog()) == ProgType::cgroup_sockopt || helper_takes_packet(id_));
     if (!may) return c.fail(EACCES, "helper access to the packet is not allowed");
   }
   const bool is_value =
@@ -482,7 +506,12 @@ bool HelperCall::argument(unsigned index) {
       return memory(number, map_->value_size, false, *row, true);
     case Arg::fixed_mem:
     case Arg::fixed_uninit_mem:
-    case Arg::fixed_inout_mem: return memory(number, uapi::fixed_size_of(*helper_, index), false, *row, true);
+    case Arg::fixed_inout_mem: {
+      const std::uint32_t size = uapi::fixed_size_of(*helper_, index);
+      if (!memory(number, size, false, *row, true)) return false;
+      return !helper_wants_aligned(id_) || !c.model().at_least(6, 1) ||
+             c.check_alignment(c.reg(number), 0, size, true);
+    }
     case Arg::size: return size_argument(index, false);
     case Arg::size_or_zero: return size_argument(index, true);
     case Arg::spin_lock:

@@ -412,10 +412,12 @@ bool KfuncCall::check_object(unsigned number, const btf::Type& target) {
   const bool matches =
       struct_matches(btf, *resolved, reg.off, k_.btf, target.id, strict, !reg.has(flag::alloc));
   if (matches) return true;
-  const auto projection = [](std::string_view a, std::string_view b) {
-    return (a == "nf_conn" && b == "nf_conn___init") || (a == "nf_conn___init" && b == "nf_conn");
+  // Contexts as programs know them stand for the kernel's own structs.
+  const auto projection = [](std::string_view uapi_name, std::string_view kernel_name) {
+    return (uapi_name == "__sk_buff" && kernel_name == "sk_buff") ||
+           (uapi_name == "xdp_md" && kernel_name == "xdp_buff");
   };
-  if (projection(target.name(), found.name()) && !strict) return true;
+  if (projection(target.name(), found.name())) return true;
   return c.fail(EINVAL, "kernel function {} args#{} expected pointer to {} {} but R{} has a pointer to {} {}",
                 k_.name, index, btf::kind_name(target.kind), target.name(), number,
                 btf::kind_name(found.kind), found.name());
@@ -716,12 +718,15 @@ bool KfuncCall::pointer_argument(unsigned& index, const btf::Param& param, const
   if (*takes == Takes::null) return true;
   if (*takes == Takes::prog) return c.unsupported("argument {} of kfunc {}", index, k_.name);
   if (*takes == Takes::map) {
-    if (reg.kind != Kind::map_ptr) return c.fail(EINVAL, "pointer in R{} isn't map pointer", number);
+    if (reg.kind != Kind::map_ptr && reg.kind != Kind::btf_object)
+      return c.fail(EINVAL, "pointer in R{} isn't map pointer", number);
     if (map_ != nullptr && (map_ != reg.map() || map_uid_ != reg.type))
       return c.fail(EINVAL, "{} pointer in R1 map_uid={} doesn't match map pointer in R2 map_uid={}",
                     k_.special == Special::task_work ? "bpf_task_work" : "workqueue", map_uid_, reg.type);
-    map_ = reg.map();
-    map_uid_ = reg.type;
+    if (reg.kind == Kind::map_ptr) {
+      map_ = reg.map();
+      map_uid_ = reg.type;
+    }
   }
   if (*takes == Takes::map || *takes == Takes::alloc_object || *takes == Takes::object) {
     if ((trusted_args() || has(kf::rcu)) && !is_trusted(reg)) {
@@ -1165,6 +1170,8 @@ bool KfuncCall::run() {
         at != static_cast<unsigned>(uapi::AttachType::trace_uprobe_session))
       return c.fail(EACCES, "calling kernel function {} is not allowed", k_.name);
   }
+  if (k_.name == "bpf_sock_destroy" && c.prog().attach_type != uapi::AttachType::trace_iter)
+    return c.fail(EACCES, "calling kernel function {} is not allowed", k_.name);
   if (k_.name.starts_with("bpf_xdp_metadata_rx_") && !c.prog().dev_bound)
     return c.fail(EINVAL, "metadata kfuncs require device-bound program");
   // A lock that can fail is followed twice: here it is held, the other path gets an error.

@@ -488,15 +488,14 @@ int Checker::check_map_kptr_access(isa::Slot slot, unsigned number, std::int32_t
   const Record* record = records().of(*pointer.map());
   if (record == nullptr) return 0;
   // The special fields that the access may touch.
-  const std::int64_t low = std::int64_t{pointer.off} + off + pointer.value.full.smin;
-  const std::int64_t high =
-      std::int64_t{pointer.off} + off + static_cast<std::int64_t>(pointer.value.full.umax) + size;
+  const std::int64_t low = off + pointer.value.full.smin;
+  const std::int64_t high = std::int64_t{off} + static_cast<std::int64_t>(pointer.value.full.umax) + size;
   const Field* field = record->overlap(low, high);
   if (field == nullptr) return 0;
   if (!field->is_kptr() && field->kind != FieldKind::uptr) return 0;
   const auto bad = [](bool) { return -1; };
   if (!pointer.value.is_const()) return bad(fail(EACCES, "kptr access cannot have variable offset"));
-  const std::int64_t at = std::int64_t{pointer.off} + off + static_cast<std::int64_t>(pointer.value.value());
+  const std::int64_t at = std::int64_t{off} + static_cast<std::int64_t>(pointer.value.value());
   if (at != field->offset)
     return bad(fail(EACCES, "kptr access misaligned expected={} off={}", field->offset, at));
   if (size != 8) return bad(fail(EACCES, "kptr access size must be BPF_DW"));
