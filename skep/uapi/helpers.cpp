@@ -87,8 +87,7 @@ constexpr std::uint64_t tcp_aware =
     types(P::sched_cls, P::sched_act, P::cgroup_skb, P::sock_ops, P::cgroup_sockopt);
 constexpr std::uint64_t skb_resizers = types(P::sched_cls, P::sched_act, P::lwt_xmit, P::sk_skb);
 constexpr std::uint64_t redirectors = types(P::sched_cls, P::sched_act, P::xdp, P::lwt_xmit);
-constexpr std::uint64_t retval = types(P::cgroup_sock, P::cgroup_sock_addr, P::cgroup_sockopt,
-                                         P::cgroup_device, P::cgroup_sysctl, P::lsm);
+constexpr std::uint64_t retval = types(P::cgroup_sock, P::cgroup_sock_addr, P::cgroup_sockopt, P::lsm);
 constexpr std::uint64_t xdp_and_tracing = types(P::xdp, P::tracing, P::lsm, P::syscall);
 constexpr std::uint64_t skb_writers = types(P::sched_cls, P::sched_act, P::lwt_xmit);
 constexpr std::uint64_t tc_and_sk_skb = types(P::sched_cls, P::sched_act, P::sk_skb);

@@ -32,8 +32,8 @@ inline constexpr std::uint32_t map_lookup_elem = 1, map_update_elem = 2, map_del
                                kptr_xchg = 194, map_lookup_percpu_elem = 195, dynptr_from_mem = 197,
                                ringbuf_reserve_dynptr = 198, ringbuf_submit_dynptr = 199,
                                ringbuf_discard_dynptr = 200, dynptr_read = 201, dynptr_write = 202,
-                               dynptr_data = 203, get_retval = 186, set_retval = 187, redirect_map = 51,
-                               cgrp_storage_get = 210;
+                               dynptr_data = 203, setsockopt = 49, getsockopt = 57, get_retval = 186,
+                               set_retval = 187, redirect_map = 51, cgrp_storage_get = 210;
 }
 
 // A register type that an argument takes.
@@ -187,6 +187,7 @@ class HelperCall {
   bool map_and_helper();
   bool find_struct(std::string_view name, const btf::Btf*& btf, btf::TypeId& type);
   bool releases(unsigned index) const;
+  std::string_view operation_name() const;
 
   Checker& c;
   const Code& insn_;
@@ -229,13 +230,20 @@ bool HelperCall::allowed() {
   const Needs needs = helper_needs(id_);
   const bool capable = needs == Needs::nothing || (needs == Needs::bpf && c.bpf_capable()) ||
                        (needs == Needs::perfmon && c.model().privileges.perfmon);
-  if (!uapi::may_call(*helper_, type) || !capable) {
+  // Device and sysctl programs too, but only when loaded with their attach type: 0 is another's, which hides
+  // it.
+  const bool retval = id_ == helper_id::get_retval || id_ == helper_id::set_retval;
+  const bool by_attach_type = retval && (type == ProgType::cgroup_device || type == ProgType::cgroup_sysctl);
+  if ((!uapi::may_call(*helper_, type) && !by_attach_type) || !capable) {
     if (c.model().at_least(6, 10))
       return c.fail(EINVAL, "program of this type cannot use helper bpf_{}#{}", helper_->name, id_);
     return c.fail(EINVAL, "unknown func bpf_{}#{}", helper_->name, id_);
   }
-  if ((id_ == helper_id::get_retval || id_ == helper_id::set_retval) && hides_result(c.prog().attach_type) &&
-      rules_of(c.prog()) != ProgType::lsm)
+  if (retval && hides_result(c.prog().attach_type) && rules_of(c.prog()) != ProgType::lsm)
+    return c.fail(EINVAL, "program of this type cannot use helper bpf_{}#{}", helper_->name, id_);
+  if ((id_ == helper_id::setsockopt || id_ == helper_id::getsockopt) &&
+      c.prog().type == ProgType::struct_ops &&
+      operation_name() == "release")  // the socket is about to leave congestion control: no way back in
     return c.fail(EINVAL, "program of this type cannot use helper bpf_{}#{}", helper_->name, id_);
   form_ = uapi::helper_form(*helper_, type);
   if (!c.prog().gpl && form_.gpl_only)
@@ -252,6 +260,15 @@ bool HelperCall::allowed() {
   if (sleeps && section != nullptr)
     return c.fail(EINVAL, "sleepable helper bpf_{}#{} in {}", helper_->name, id_, section);
   return true;
+}
+
+// The member of the struct of operations that the program is for.
+std::string_view HelperCall::operation_name() const {
+  const TargetModel& target = c.prog().target;
+  if (target.btf == nullptr || !target.btf->has(target.id)) return {};
+  const btf::Type type = target.btf->type(target.id);
+  return type.is_composite() && target.member < type.vlen ? type.members()[target.member].name
+                                                          : std::string_view();
 }
 
 bool HelperCall::find_struct(std::string_view name, const btf::Btf*& btf, btf::TypeId& type) {

@@ -1156,6 +1156,24 @@ bool set_tree_callback(Checker& c, const Frame& caller, Frame& callee, const Cod
   return true;
 }
 
+// The map of the third argument, its key and value.
+bool set_task_work_callback(Checker& c, const Frame& caller, Frame& callee, const Code&) {
+  const RegState map = caller.regs[3];
+  const auto of_map = [&](Kind kind) {
+    RegState reg = RegState::pointer(kind);
+    reg.object = map.object;
+    reg.type = map.type;
+    return reg;
+  };
+  for (unsigned i = 0; i <= 5; i++) c.mark_not_init(callee.regs[i]);
+  callee.regs[1] = of_map(Kind::map_ptr);
+  callee.regs[2] = of_map(Kind::map_key);
+  callee.regs[3] = of_map(Kind::map_value);
+  callee.in_async_callback = true;
+  callee.callback_return = {INT32_MIN, INT32_MAX, true};
+  return true;
+}
+
 bool KfuncCall::run() {
   if (!find_callee(c, insn_, k_)) return c.fail(EINVAL, "kernel btf_id {} is not a function", insn_.imm);
   if (k_.row == nullptr) return c.fail(EACCES, "calling kernel function {} is not allowed", k_.name);
@@ -1163,7 +1181,6 @@ bool KfuncCall::run() {
     return c.fail(EACCES, "destructive kfunc calls require CAP_SYS_BOOT capability");
   if (has(kf::sleepable) && !c.state().sleepable)
     return c.fail(EACCES, "program must be sleepable to call sleepable kfunc {}", k_.name);
-  if (k_.special == Special::task_work) return c.unsupported("kfunc {}", k_.name);
   if (k_.name == "bpf_session_cookie" || k_.name == "bpf_session_is_return") {
     const auto at = static_cast<unsigned>(c.prog().attach_type);
     if (at != static_cast<unsigned>(uapi::AttachType::trace_kprobe_session) &&
@@ -1188,6 +1205,9 @@ bool KfuncCall::run() {
   if (k_.special == Special::wq_set_callback &&
       !c.push_async_callback(insn_, subprog_, set_timer_callback, true))
     return false;
+  if (k_.special == Special::task_work &&
+      !c.push_async_callback(insn_, subprog_, set_task_work_callback, true))
+    return false;
   if (!sections() || !release() || !insert_node()) return false;
   if (k_.special == Special::throw_) return true;  // the explorer ends the path
   c.clobber_caller_saved();
@@ -1204,7 +1224,8 @@ bool Checker::is_callback_call(const Code& insn) const {
   if (insn.row().operation == isa::Operation::call_kfunc) {
     Callee callee;
     return find_callee(*this, insn, callee) &&
-           (callee.special == Special::rbtree_add || callee.special == Special::wq_set_callback);
+           (callee.special == Special::rbtree_add || callee.special == Special::wq_set_callback ||
+            callee.special == Special::task_work);
   }
   if (insn.row().operation != isa::Operation::call_helper || insn.imm < 0) return false;
   const HelperTypes* types = helper_types(static_cast<std::uint32_t>(insn.imm));
@@ -1214,7 +1235,8 @@ bool Checker::is_callback_call(const Code& insn) const {
 bool Checker::is_async_callback_call(const Code& insn) const {
   if (insn.row().operation == isa::Operation::call_kfunc) {
     Callee callee;
-    return find_callee(*this, insn, callee) && callee.special == Special::wq_set_callback;
+    return find_callee(*this, insn, callee) &&
+           (callee.special == Special::wq_set_callback || callee.special == Special::task_work);
   }
   if (insn.row().operation != isa::Operation::call_helper || insn.imm < 0) return false;
   const HelperTypes* types = helper_types(static_cast<std::uint32_t>(insn.imm));
