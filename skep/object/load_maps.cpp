@@ -125,16 +125,17 @@ Result<void> Loader::pin_map(const Map& map, const std::string& path) {
 Result<void> Loader::fill_map(Map& map) {
   MapSpec& spec = map.spec_;
   if (spec.type == MapType::arena) {
-    if (spec.contents.empty()) return {};
-    std::size_t length = (spec.contents.size() + page_size - 1) / page_size * page_size;
-    if (length / page_size > spec.max_entries)
+    // Mapped as a whole once, with or without globals: the first mapping fixes its address, and a program
+    // that computes user addresses is refused before that.
+    std::size_t length = std::size_t{spec.max_entries} * page_size;
+    if (spec.contents.size() > length)
       return fail(E2BIG, "map '{}': {} bytes of globals do not fit into its {} pages", spec.name,
                   spec.contents.size(), spec.max_entries);
     void* at = nullptr;
     if (long result = sys_.map(map.fd(), 0, length, true, &at); result < 0)
       return fail(static_cast<int>(-result), "map '{}': cannot map its globals: {}", spec.name,
                   base::errno_text(static_cast<int>(-result)));
-    std::memcpy(at, spec.contents.data(), spec.contents.size());
+    if (!spec.contents.empty()) std::memcpy(at, spec.contents.data(), spec.contents.size());
     sys_.unmap(at, length);
     return {};
   }

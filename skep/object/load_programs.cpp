@@ -162,7 +162,9 @@ Result<void> Loader::load_program(Program& program) {
   if (!spec.core_relos.empty()) {
     if (!spec_.btf) return fail(EINVAL, "program '{}': CO-RE records without the object's BTF", spec.name);
     std::vector<const btf::Btf*> targets;
-    if (needs_target(spec)) {
+    if (needs_target(spec) && options_.core_btf) {
+      targets.push_back(options_.core_btf);
+    } else if (needs_target(spec)) {
       Result<const btf::Btf*> target = target_btf();
       if (!target)
         return Failure(std::move(target).error().in(fmt::format("program '{}': CO-RE", spec.name)));

@@ -210,6 +210,7 @@ bool Checker::simulate_scalar_alu(const Code& insn, RegState& dst, const RegStat
     case Operation::smod: mark_unknown(dst); return true;
     default: break;
   }
+  if (!sanitize_scalar_alu(insn)) return false;
   dst.value = alu(row.operation, row.width, dst.value, operand, arithmetic_);
   return true;
 }
@@ -328,7 +329,8 @@ bool Checker::simulate_pointer_alu(const Code& insn, const RegState& pointer_reg
     return fail(EACCES, "R{} pointer arithmetic on {} prohibited", number, kind_name(pointer));
   if (!pointer_is_dst) dst = pointer;
   if (!check_sane_offset(offset, pointer) || !check_sane_offset(pointer, pointer)) return false;
-  if (!sanitize_pointer_alu(insn, pointer, offset, pointer_is_dst)) return false;
+  MaskWindow window;
+  if (!sanitize_pointer_alu(insn, pointer, offset, pointer_is_dst, window)) return false;
 
   const std::int64_t step = range.smin;  // when known
   switch (row.operation) {
@@ -372,7 +374,7 @@ bool Checker::simulate_pointer_alu(const Code& insn, const RegState& pointer_reg
   if (!check_sane_offset(dst, pointer)) return false;
   dst.value.low = Range<32>{};
   sync(dst.value, arithmetic_);
-  return check_pointer_stays(insn.dst);
+  return check_pointer_stays(insn.dst) && commit_masking(insn, window);
 }
 
 // Without CAP_PERFMON, pointers into stack and map values stay inside of them at every step, because a

@@ -91,6 +91,10 @@ bool Checker::is_trusted(const RegState& reg) const {
 
 std::optional<bool> Checker::decide_branch(const Code& insn, const RegState& a, const RegState& b) const {
   const isa::Op& row = insn.row();
+  // Older kernels decide only what is compared with a constant.
+  const bool const_b = row.width == 32 ? b.value.is_const_low() : b.value.is_const();
+  if (a.kind == Kind::scalar && b.kind == Kind::scalar && !arithmetic_.both_sides && !const_b)
+    return std::nullopt;
   if (a.kind == Kind::scalar && b.kind == Kind::scalar)
     return compare(row.operation, row.width, a.value, b.value);
   if (row.width == 32) return std::nullopt;
@@ -132,7 +136,7 @@ Checker::Next Checker::simulate_branch(const Code& insn) {
     if (dst->kind == Kind::scalar && !mark_precise(insn.dst)) return Next::failed;
     if (by_reg && src->kind == Kind::scalar && !mark_precise(insn.src)) return Next::failed;
     facts(at_).dead_branch |= *decided ? std::uint8_t{2} : std::uint8_t{1};
-    if (!bypass_spec_v1() && !push_mispredicted(*decided ? next : insn.target)) return Next::failed;
+    if (!bypass_spec_v1() && !push_mispredicted(insn, *decided ? next : insn.target)) return Next::failed;
     log_registers();
     next_ = *decided ? insn.target : next;
     return Next::go_on;

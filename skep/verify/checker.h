@@ -18,6 +18,7 @@
 #include "skep/isa/decode.h"
 #include "skep/uapi/contexts.h"
 #include "skep/uapi/helpers.h"
+#include "skep/verify/liveness.h"
 #include "skep/verify/pool.h"
 #include "skep/verify/prune.h"
 #include "skep/verify/records.h"
@@ -267,6 +268,7 @@ class Checker {
   // --- Passes: verify.cpp, structure.cpp, flow.cpp ---
   bool pass();
   bool prepare();
+  bool check_tail_calls();
   bool explore_all();
   bool decode();
   bool refuse_encoding(isa::Slot slot);
@@ -304,9 +306,22 @@ class Checker {
   Next simulate_exit(const Code& insn, bool exception);
   bool atomic_pointer_ok(const RegState& pointer) const;
   bool check_access_mix(const Code& insn, const RegState& pointer, bool allow_trust_mismatch);
-  bool push_mispredicted(isa::Slot target);
+
+  // --- Spectre rules: speculation.cpp ---
+  struct MaskWindow {
+    bool active = false, to_left = false;
+    std::uint8_t how = 0;
+    std::uint32_t limit = 0;
+  };
+  bool push_mispredicted(const Code& insn, isa::Slot target);
+  bool sanitize_scalar_alu(const Code& insn);
   bool sanitize_pointer_alu(const Code& insn, const RegState& pointer, const RegState& offset,
-                            bool pointer_is_dst);
+                            bool pointer_is_dst, MaskWindow& window);
+  bool commit_masking(const Code& insn, const MaskWindow& window);
+  bool masking_limit(const Code& insn, const RegState& pointer, bool to_left, std::uint32_t& limit);
+  bool agree_on_masking(const Code& insn, std::uint8_t how, std::uint32_t limit);
+  bool stops_speculation();
+
   Frame* add_frame(State& state, std::uint32_t subprog, isa::Slot callsite);
   void init_frame(Frame& frame) const;
   bool enter_static(const Code& insn, std::uint32_t subprog);
@@ -373,6 +388,8 @@ class Checker {
   bool check_readable_bytes(const Frame& frame, std::int32_t off, unsigned size, bool spills_too);
   bool check_stack_bytes(unsigned number, std::int32_t off, std::uint32_t size, bool zero_ok,
                          HelperMemory& memory, bool by_helper);
+  // This instruction reads bytes [min, max) of the frame's stack.
+  void note_stack_read(const Frame& frame, std::int32_t min, std::int32_t max);
   void spill(StackSlot& slot, const RegState& reg, unsigned size) const;
   const uapi::Context* context_of_this() const;
   bool context_offset_ok() const;
@@ -380,7 +397,6 @@ class Checker {
   bool check_context(isa::Slot slot, std::int32_t off, unsigned size, Mode mode, int value,
                      bool sign_extended);
   bool check_argument_context(std::int32_t off, unsigned size, Mode mode, int value, bool sign_extended);
-  static bool is_packet_yield(uapi::Yields yields);
 
   // --- Precision: precision.cpp ---
   Step& record_step();  // of this instruction, in the path's history
@@ -427,6 +443,12 @@ class Checker {
   void log_pruned();
   void log_line_info();
   void log_insn();
+  void put_insn(isa::Slot slot);
+  void log_walk_begins(const Wanted& wanted, std::int64_t last, std::int64_t first, std::int64_t later);
+  void log_walk_step(const Wanted& wanted, isa::Slot slot);
+  void log_walk_parent(const Wanted& wanted, const State& parent);
+  void log_propagation(const Wanted& wanted);
+  void log_live_registers();
   void log_stats();
 
   static constexpr std::uint32_t no_subprog = ~std::uint32_t{0};
@@ -453,7 +475,16 @@ class Checker {
   std::uint32_t exception_callback_ = no_subprog;
   std::vector<AccessMemo> access_;
 
+  struct Masking {
+    std::uint8_t how = 0;
+    std::uint32_t limit = 0;
+  };
+  std::vector<Masking> masking_;  // by slot
+  std::vector<bool> barrier_;     // by slot: speculation ends before it
+  bool masks_differ_ = false;     // numbers that are masked must match exactly
+
   StatePool pool_;
+  StackLiveness liveness_;
   State* state_ = nullptr;
   isa::Slot at_ = 0, previous_ = no_insn, next_ = 0;  // simulated now, before it, after it
   std::uint32_t last_id_ = 0;

@@ -63,8 +63,11 @@ bool Checker::check_context(isa::Slot slot, std::int32_t off, unsigned size, Mod
   if (context_of_this() == nullptr) return check_argument_context(off, size, mode, value, sign_extended);
   const uapi::AttachType attach = uapi::fixed_attach_type(prog_type_, prog().attach_type);
   const uapi::ContextAccess access = uapi::check_context_access(prog_type_, attach, off, size, write);
-  const bool refused = !access || (sign_extended && access.yields != Yields::scalar) ||
-                       (!may_touch_packet(Mode::read) && is_packet_yield(access.yields));
+  // Unprivileged cgroup programs see no packet and set no time stamp.
+  const bool secret = prog_type_ == uapi::ProgType::cgroup_skb && !bpf_capable() && access.field != nullptr &&
+                      (access.field->name == "data" || access.field->name == "data_end" ||
+                       (write && access.field->name == "tstamp"));
+  const bool refused = !access || secret || (sign_extended && access.yields != Yields::scalar);
   if (refused) return fail(EACCES, "invalid bpf_context access off={} size={}", off, size);
   if (write || value < 0) return true;
   RegState& dst = reg(static_cast<unsigned>(value));
@@ -99,10 +102,6 @@ bool Checker::check_context(isa::Slot slot, std::int32_t off, unsigned size, Mod
     }
   }
   return true;
-}
-
-bool Checker::is_packet_yield(Yields yields) {
-  return yields == Yields::packet || yields == Yields::packet_end || yields == Yields::packet_meta;
 }
 
 // Contexts without a table: the buffer of a syscall program, the 8-byte arguments of what a program is

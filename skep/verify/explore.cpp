@@ -28,21 +28,6 @@ State* Checker::push_branch(isa::Slot target, isa::Slot from, bool speculative) 
   return branch;
 }
 
-// What a mispredicting CPU would do: only programs without CAP_PERFMON are checked for it.
-bool Checker::push_mispredicted(isa::Slot target) {
-  State* branch = push_branch(target, at_, true);
-  return branch != nullptr;
-}
-
-bool Checker::sanitize_pointer_alu(const Code& insn, const RegState& pointer, const RegState& offset,
-                                   bool pointer_is_dst) {
-  (void)insn;
-  (void)pointer;
-  (void)offset;
-  (void)pointer_is_dst;
-  return true;
-}
-
 bool Checker::explore_subprog(std::uint32_t number) {
   state_ = pool_.make();
   state_->branches = 1;
@@ -52,6 +37,8 @@ bool Checker::explore_subprog(std::uint32_t number) {
   Frame* frame = pool_.make_frame();
   frame->callsite = no_insn;
   frame->subprog = number;
+  liveness_.reset();
+  frame->chain = liveness_.chain(StackLiveness::none, no_insn, number);
   init_frame(*frame);
   state_->frames[0] = frame;
   at_ = subprogs_[number].first;
@@ -92,7 +79,8 @@ bool Checker::explore() {
     Next next = Next::go_on;
     bool pruned = false;
     if (insn.prune_point) {
-      if (pool_.memory_bytes() > options_.memory_limit_bytes) return fail(ENOMEM, "out of memory for states");
+      if (pool_.memory_bytes() + liveness_.memory_bytes() > options_.memory_limit_bytes)
+        return fail(ENOMEM, "out of memory for states");
       switch (visit_checkpoint()) {
         case Visited::failed: return false;
         case Visited::yes:
@@ -110,9 +98,15 @@ bool Checker::explore() {
       fact.processed++;
       last = at_;
       next_ = at_ + insn.slots;
-      next = simulate(insn);
+      if (state_->speculative && barrier_[at_])
+        next = Next::path_done;
+      else
+        next = simulate(insn);
     }
-    if (next == Next::failed) return false;
+    if (next == Next::failed) {
+      if (!stops_speculation()) return false;
+      next = Next::path_done;
+    }
     if (next == Next::go_on && !pruned) {
       at_ = next_;
       continue;

@@ -80,7 +80,7 @@ Frame* Checker::add_frame(State& state, std::uint32_t subprog, isa::Slot callsit
   frame->number = state.depth + 1;
   frame->callsite = callsite;
   frame->subprog = subprog;
-  frame->callback_return = {0, 0, false};
+  frame->chain = liveness_.chain(state.frame().chain, callsite, subprog);
   init_frame(*frame);
   state.frames[frame->number] = frame;
   return frame;
@@ -148,6 +148,7 @@ bool Checker::push_async_callback(const Code& insn, std::uint32_t subprog, SetCa
   inside->frames[0] = callee;
   callee->callsite = no_insn;
   callee->subprog = subprog;
+  callee->chain = liveness_.chain(StackLiveness::none, no_insn, subprog);
   init_frame(*callee);
   callee->async_entries = state_->frame().async_entries + 1;
   if (!set(*this, state_->frame(), *callee, insn)) return false;

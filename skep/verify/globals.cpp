@@ -36,7 +36,8 @@ bool Checker::is_context_type(btf::TypeId pointee) const {
   const uapi::Context* context = uapi::context_of(prog_type_);
   for (unsigned i = 0; i < 16; i++) {
     const btf::Type type = btf.type(id);
-    if (type.kind == btf::Kind::typedef_ && type.name() == "bpf_user_pt_regs_t")
+    if ((type.kind == btf::Kind::typedef_ || type.kind == btf::Kind::struct_) &&
+        type.name() == "bpf_user_pt_regs_t")
       return prog_type_ == uapi::ProgType::kprobe;
     if (!type.is_modifier() && type.kind != btf::Kind::typedef_) break;
     id = type.type();
@@ -81,6 +82,7 @@ bool Checker::read_subprog_args(std::uint32_t number) {
       if (bit == 0) return fail(EOPNOTSUPP, "arg#{} has unsupported set of tags", i);
       given |= bit;
     }
+    if (!model_.at_least(6, 8)) given = 0;
     const Result<btf::TypeId> type_id = btf.resolve(params[i].type);
     if (!type_id) return fail(EINVAL, "Arg#{} type in {}() is not supported yet.", i, subprog.name);
     const btf::Type type = btf.type(*type_id);
@@ -120,8 +122,10 @@ bool Checker::read_pointer_arg(std::size_t index, btf::TypeId pointee, std::uint
     if ((given & tag_untrusted) != 0 && (given & ~tag_untrusted) != 0)
       return fail(EINVAL, "arg#{} untrusted cannot be combined with any other tags", index);
     if (model_.kernel_btf == nullptr) return unsupported("a pointer to a kernel type without kernel BTF");
+    // "task_struct___mine" is a task_struct.
+    const std::string_view plain = type.name().substr(0, type.name().find("___"));
     const auto kernel =
-        type.is_composite() ? model_.kernel_btf->find(type.name(), type.kind) : std::optional<btf::TypeId>{};
+        type.is_composite() ? model_.kernel_btf->find(plain, type.kind) : std::optional<btf::TypeId>{};
     if (!kernel) {
       if ((given & tag_untrusted) != 0) {
         arg.type = Argument::Type::mem;

@@ -91,6 +91,7 @@ void Checker::settle(State& state, Wanted& wanted, bool* changed) {
 // From the instruction that `start` stands before (or is in) back to where everything wanted was made.
 bool Checker::walk_back(State& start, Wanted wanted, bool* changed) {
   if (wanted.empty()) return true;
+  const bool trace = (options_.log_level & log_level::states) != 0;
   State* st = &start;
   std::int64_t last = start.insn;
   std::int64_t first = start.first_insn;
@@ -98,6 +99,7 @@ bool Checker::walk_back(State& start, Wanted wanted, bool* changed) {
   bool skip = true;         // the current instruction is not done yet
   for (;;) {
     std::size_t left = st->steps.size();
+    if (trace) log_walk_begins(wanted, last, first, later);
     if (last < 0 || last == no_insn) {
       // Entry of a global function or callback: its arguments, or nothing.
       for (std::uint32_t mask = wanted.regs[0]; mask != 0; mask &= mask - 1) {
@@ -111,6 +113,7 @@ bool Checker::walk_back(State& start, Wanted wanted, bool* changed) {
         skip = false;
       } else {
         const Step* step = left > 0 && st->steps[left - 1].insn == i ? &st->steps[left - 1] : nullptr;
+        if (trace) log_walk_step(wanted, static_cast<isa::Slot>(i));
         if (!step_back(static_cast<isa::Slot>(i), later, step, wanted)) {
           mark_all_precise(start);
           return true;
@@ -134,6 +137,7 @@ bool Checker::walk_back(State& start, Wanted wanted, bool* changed) {
     st = st->parent;
     if (st == nullptr) break;
     settle(*st, wanted, changed);
+    if (trace) log_walk_parent(wanted, *st);
     if (wanted.empty()) return true;
     later = first;
     last = st->last_insn;
@@ -277,6 +281,7 @@ bool Checker::propagate_precision(const State& old, State& current, bool* change
       if (frame.stack[i].is_spilled_scalar() && frame.stack[i].spilled.precise)
         wanted.slots[f] |= std::uint64_t{1} << i;
   }
+  if ((options_.log_level & log_level::states) != 0) log_propagation(wanted);
   return walk_back(current, wanted, changed);
 }
 

@@ -69,6 +69,7 @@ bool Checker::reg_safe(const RegState& old, const RegState& current, Exactness e
   if (old.kind != current.kind || old.flags != current.flags) return false;
   switch (old.kind) {
     case Kind::scalar:
+      if (masks_differ_) return old.value == current.value && ids.same_scalar(old.id, current.id);
       if (!old.precise && exactness == Exactness::pruning) return true;
       if ((old.id & id_add_const) != 0 && (current.id & id_add_const) == 0) return false;
       if (old.id != 0 && (old.id & id_add_const) == 0 && (current.id & id_add_const) != 0) return false;
@@ -220,6 +221,14 @@ void Checker::clean(State& state) {
     const std::uint32_t live = code_[insn_of_frame(state, f)].live;
     for (unsigned i = 0; i < frame_pointer; i++)
       if ((live >> i & 1) == 0) frame.regs[i] = RegState{};
+    const std::uint64_t alive = liveness_.alive(state, f);
+    for (std::size_t i = 0; i < frame.stack.size(); i++) {
+      if ((alive >> i & 1) != 0) continue;
+      StackSlot& slot = frame.stack[i];
+      const Byte kind = slot.bytes[0];
+      if (kind == Byte::dynptr || kind == Byte::iter || kind == Byte::irq_flag) continue;
+      slot = StackSlot{};
+    }
   }
 }
 

@@ -5,6 +5,7 @@ namespace skep::verify {
 
 bool Checker::check_reg_read(unsigned number) {
   if (number >= register_count) return fail(EINVAL, "R{} is invalid", number);
+  touched_ |= 1u << number;
   if (reg(number).kind == Kind::not_init) return fail(EACCES, "R{} !read_ok", number);
   return true;
 }

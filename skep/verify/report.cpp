@@ -13,6 +13,7 @@
 #include "skep/isa/print.h"
 #include "skep/uapi/helpers.h"
 #include "skep/verify/checker.h"
+#include "skep/verify/precision.h"
 
 namespace skep::verify {
 
@@ -280,6 +281,52 @@ void Checker::log_line_info() {
   note("; {} @ {}:{}\n", text, file, line.line_col >> 10);
 }
 
+namespace {
+
+// "bpf_map_lookup_elem" for 1.
+std::string_view full_helper_name(std::uint32_t id) {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all(1);
+    for (const uapi::Helper& helper : uapi::helpers()) {
+      if (helper.id >= all.size()) all.resize(helper.id + 1);
+      all[helper.id] = "bpf_" + std::string(helper.name);
+    }
+    return all;
+  }();
+  return id < names.size() ? std::string_view(names[id]) : std::string_view{};
+}
+
+}  // namespace
+
+// The instruction as "(b7) r0 = 0" at the end of the log.
+void Checker::put_insn(isa::Slot slot) {
+  const Code& insn = code_[slot];
+  fmt::format_to(std::back_inserter(log_), "({:02x}) ", insn.row().opcode);
+  if (insn.row().operation == isa::Operation::call_kfunc) {
+    const btf::Btf* btf = model_.kernel_btf;
+    if (insn.off > 0) {
+      const auto module = static_cast<std::size_t>(insn.off) - 1;
+      btf = module < model_.modules.size() ? model_.modules[module].btf : nullptr;
+    }
+    const auto id = static_cast<btf::TypeId>(insn.imm);
+    if (btf != nullptr && btf->has(id)) {
+      fmt::format_to(std::back_inserter(log_), "call {}#{}", btf->name(id), id);
+      return;
+    }
+  }
+  isa::Decoded decoded;
+  decoded.op = insn.op;
+  decoded.slots = insn.slots;
+  decoded.dst = insn.dst;
+  decoded.src = insn.src;
+  decoded.off = insn.off;
+  decoded.imm = insn.imm;
+  isa::PrintOptions how;
+  how.dialect = isa::Dialect::log;
+  how.helper_name = full_helper_name;
+  isa::print(log_, decoded, how);
+}
+
 void Checker::log_insn() {
   if (!logging_) return;
   const bool full = (options_.log_level & log_level::states) != 0;
@@ -295,25 +342,82 @@ void Checker::log_insn() {
   log_line_info();
   const std::size_t begin = log_.size();
   note("{}: ", at_);
-  const Code& insn = code_[at_];
-  isa::Decoded decoded;
-  decoded.op = insn.op;
-  decoded.slots = insn.slots;
-  decoded.dst = insn.dst;
-  decoded.src = insn.src;
-  decoded.off = insn.off;
-  decoded.imm = insn.imm;
-  isa::PrintOptions how;
-  how.dialect = isa::Dialect::log;
-  how.helper_name = [](std::uint32_t id) -> std::string_view {
-    const uapi::Helper* helper = uapi::find_helper(id);
-    return helper != nullptr ? helper->name : std::string_view{};
-  };
-  fmt::format_to(std::back_inserter(log_), "({:02x}) ", insn.row().opcode);
-  isa::print(log_, decoded, how);
+  put_insn(at_);
   log_ += '\n';
   insn_line_width_ = log_.size() - begin;
   insn_line_end_ = log_.size();
+}
+
+namespace {
+
+void put_reg_mask(std::string& out, std::uint32_t mask) {
+  for (const char* comma = ""; mask != 0; mask &= mask - 1, comma = ",")
+    fmt::format_to(std::back_inserter(out), "{}r{}", comma, std::countr_zero(mask));
+}
+void put_slot_mask(std::string& out, std::uint64_t mask) {
+  for (const char* comma = ""; mask != 0; mask &= mask - 1, comma = ",")
+    fmt::format_to(std::back_inserter(out), "{}{}", comma, -8 * (std::countr_zero(mask) + 1));
+}
+
+}  // namespace
+
+void Checker::log_walk_begins(const Wanted& wanted, std::int64_t last, std::int64_t first,
+                              std::int64_t later) {
+  note("mark_precise: frame{}: last_idx {} first_idx {} subseq_idx {} \n", wanted.frame,
+       last == no_insn ? -1 : last, first, later);
+}
+
+void Checker::log_walk_step(const Wanted& wanted, isa::Slot slot) {
+  if (code_[slot].slots == 0) return;
+  note("mark_precise: frame{}: regs=", wanted.frame);
+  put_reg_mask(log_, wanted.mask());
+  log_ += " stack=";
+  put_slot_mask(log_, wanted.stack());
+  note(" before {}: ", slot);
+  put_insn(slot);
+  log_ += '\n';
+}
+
+void Checker::log_walk_parent(const Wanted& wanted, const State& parent) {
+  for (std::uint32_t f = wanted.frame + 1; f-- > 0;) {
+    note("mark_precise: frame{}: parent state regs=", f);
+    put_reg_mask(log_, wanted.regs[f]);
+    log_ += " stack=";
+    put_slot_mask(log_, wanted.slots[f]);
+    log_ += ": ";
+    log_state(parent, f, true);
+  }
+}
+
+void Checker::log_propagation(const Wanted& wanted) {
+  for (std::uint32_t f = wanted.frame + 1; f-- > 0;) {
+    if (wanted.regs[f] == 0 && wanted.slots[f] == 0) continue;
+    note("frame {}: propagating ", f);
+    const char* comma = "";
+    for (std::uint32_t mask = wanted.regs[f]; mask != 0; mask &= mask - 1, comma = ",")
+      note("{}r{}", comma, std::countr_zero(mask));
+    for (std::uint64_t mask = wanted.slots[f]; mask != 0; mask &= mask - 1, comma = ",")
+      note("{}fp{}", comma, -8 * (std::countr_zero(mask) + 1));
+    log_ += '\n';
+  }
+}
+
+// Since 6.15 the log begins with the registers that each instruction's successors may read.
+void Checker::log_live_registers() {
+  if ((options_.log_level & log_level::states) == 0 || !model_.at_least(6, 15)) return;
+  log_ += "Live regs before insn:\n";
+  for (isa::Slot slot = 0; slot < code_.size(); slot++) {
+    const Code& insn = code_[slot];
+    if (insn.slots == 0) continue;
+    if (insn.scc != 0)
+      note("{:3} {:3}: ", insn.scc, slot);
+    else
+      note("    {:3}: ", slot);
+    for (unsigned i = 0; i < 10; i++) log_ += (insn.live >> i & 1) != 0 ? static_cast<char>('0' + i) : '.';
+    log_ += ' ';
+    put_insn(slot);
+    log_ += '\n';
+  }
 }
 
 void Checker::log_stats() {

@@ -133,8 +133,16 @@ bool Checker::check_stack_access(unsigned number, std::int32_t off, unsigned siz
   return read_stack_somewhere(number, off, size, value);
 }
 
+void Checker::note_stack_read(const Frame& frame, std::int32_t min, std::int32_t max) {
+  std::uint64_t mask = 0;
+  for (std::int32_t i = min; i < max; i += 8) mask |= std::uint64_t{1} << slot_of(i);
+  if (max > min) mask |= std::uint64_t{1} << slot_of(max - 1);
+  liveness_.read(state_->frame().chain, at_, frame.number, mask);
+}
+
 bool Checker::write_stack(Frame& frame, std::int32_t off, unsigned size, int value) {
   const unsigned index = slot_index(off), slot_number = index / 8;
+  liveness_.wrote(state_->frame().chain, at_, frame.number, size == 8 ? std::uint64_t{1} << slot_number : 0);
   StackSlot* slot = &frame.stack[slot_number];
   if (!allow_ptr_leaks() && slot->is_spilled() && slot->spilled.kind != Kind::scalar && size != 8)
     return fail(EACCES, "attempt to corrupt spilled pointer on stack");
@@ -184,6 +192,8 @@ bool Checker::write_stack_somewhere(unsigned number, std::int32_t off, unsigned 
   const bool zero = (source != nullptr && source->is_null()) ||
                     (source == nullptr && store_constant_ && *store_constant_ == 0);
   bool zero_used = false;
+  liveness_.wrote(state_->frame().chain, at_, frame.number, 0);
+  note_stack_read(frame, min, max);
   for (std::int32_t i = min; i < max; i++)
     if (!overwrite_special_slot(frame, slot_of(i))) return false;
   for (std::int32_t i = min; i < max; i++) {
@@ -237,6 +247,7 @@ bool Checker::read_stack(Frame& frame, std::int32_t off, unsigned size, int valu
   const unsigned index = slot_index(off), slot_number = index / 8;
   StackSlot& slot = frame.stack[slot_number];
   touched_slots_ |= std::uint64_t{1} << slot_number;
+  note_stack_read(frame, off, off + static_cast<std::int32_t>(size));
   if (!slot.is_spilled()) {
     if (!check_readable_bytes(frame, off, size, false)) return false;
     if (value >= 0)
@@ -321,6 +332,7 @@ bool Checker::check_stack_bytes(unsigned number, std::int32_t off, std::uint32_t
     max = static_cast<std::int32_t>(pointer.value.full.smax + off);
   }
   const std::int32_t end = max + static_cast<std::int32_t>(size);
+  if (!uninit) note_stack_read(frame, min, end);
   if (uninit) {
     for (std::int32_t i = min; i < end; i++) {
       if (slot_of(i) >= frame.stack.size()) continue;

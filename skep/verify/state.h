@@ -155,6 +155,7 @@ struct Frame {
   isa::Slot callsite = 0;        // of the call in the frame below
   std::uint32_t number = 0;      // index into State::frames
   std::uint32_t subprog = 0;
+  std::uint32_t chain = 0;           // of calls, in StackLiveness
   std::uint32_t async_entries = 0;   // times that async callbacks were entered before this one
   std::uint32_t callback_depth = 0;  // synchronous callbacks: how often simulated
   ReturnBounds callback_return;

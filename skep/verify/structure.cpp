@@ -76,6 +76,8 @@ bool Checker::decode() {
     return fail(E2BIG, "program has {} insns, the limit is 4096", insns.size());
   code_.assign(insns.size(), Code{});
   access_.assign(insns.size(), AccessMemo{});
+  masking_.assign(insns.size(), Masking{});
+  barrier_.assign(insns.size(), false);
   verdict_.facts.assign(insns.size(), InsnFacts{});
   for (isa::Slot slot = 0; slot < insns.size(); slot++) {
     Result<isa::Decoded> decoded = isa::decode(insns, slot);

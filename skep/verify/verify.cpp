@@ -28,13 +28,37 @@ bool Checker::pass() {
          && check_flow()           // all code is reachable; where states are compared
          && prepare()              // facts of the control flow for exploration
          && explore_all()          // main program, then global functions that it reaches
-         && check_stack_depth();   // of chains of calls, known after exploration
+         && check_stack_depth()    // of chains of calls, known after exploration
+         && check_tail_calls();    // by all paths together
+}
+
+// The kernel masks the index of an unprivileged tail call by the size of its one map.
+bool Checker::check_tail_calls() {
+  constexpr std::int64_t tail_call = 12;
+  if (bpf_capable()) return true;
+  for (isa::Slot slot = 0; slot < code_.size(); slot++) {
+    const Code& insn = code_[slot];
+    if (insn.slots == 0 || insn.row().operation != isa::Operation::call_helper || insn.imm != tail_call)
+      continue;
+    at_ = slot;
+    if (verdict_.facts[slot].processed != 0 && verdict_.facts[slot].map < 0)
+      return fail(EINVAL, "tail_call abusing map_ptr");
+  }
+  return true;
 }
 
 bool Checker::prepare() {
   compute_live_registers();
   compute_loops();
   summarise_subprogs();
+  log_live_registers();
+  std::vector<StackLiveness::Edges> edges(code_.size());
+  for (isa::Slot slot = 0; slot < code_.size(); slot++)
+    if (code_[slot].slots != 0)
+      edges[slot].count = static_cast<std::uint8_t>(successors(slot, edges[slot].next));
+  std::vector<StackLiveness::Function> functions;
+  for (const Subprog& subprog : subprogs_) functions.push_back({subprog.first, subprog.end});
+  liveness_.begin(std::move(edges), std::move(functions));
   return true;
 }
 

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
 
 #include "skep/base/file.h"
+#include "skep/elf/file.h"
 #include "skep/kernel/kernel.h"
 #include "skep/object/load.h"
 #include "skep/object/parse.h"
@@ -74,12 +76,39 @@ void apply_flags(object::ObjectSpec& spec) {
   }
 }
 
-void try_live(const object::ObjectSpec& spec, const Record& record, Outcome& out) {
+// The types that a test's CO-RE is to adapt to instead of the kernel's: __btf_path("btf__….bpf.o").
+struct OtherBtf {
+  base::Buffer object;
+  std::optional<btf::Btf> types;
+};
+void find_other_btf(const object::ObjectSpec& spec, const Record& record, const TrialOptions& options,
+                    OtherBtf& out) {
+  constexpr std::string_view prefix = "comment:test_btf_path=", ending = ".bpf.o";
+  if (!spec.btf) return;
+  const btf::Btf& btf = *spec.btf;
+  for (btf::TypeId id = btf.first_id(); id < btf.type_count(); id++) {
+    btf::Type tag = btf.type(id);
+    if (tag.kind != btf::Kind::decl_tag || !tag.name().starts_with(prefix)) continue;
+    if (btf.type(tag.type()).name() != record.prog) continue;
+    std::string name(tag.name().substr(prefix.size()));
+    if (name.ends_with(ending)) name.resize(name.size() - ending.size());
+    auto bytes = base::read_file(object_path(options, name + ".c"));
+    if (!bytes) return;
+    out.object = std::move(*bytes);
+    auto file = elf::File::parse(out.object);
+    const elf::Section* section = file ? file->find_section(".BTF") : nullptr;
+    if (!section) return;
+    if (auto types = btf::Btf::parse(section->bytes)) out.types = std::move(*types);
+  }
+}
+
+void try_live(const object::ObjectSpec& spec, const Record& record, const btf::Btf* core_btf, Outcome& out) {
   kernel::Kernel kernel;
   object::LoadReport report;
   object::LoadOptions load;
   load.programs = {record.prog};
   load.report = &report;
+  load.core_btf = core_btf;
   load.pin_root = "/sys/fs/bpf/skep-selftests";
   Result<object::Object> loaded = object::load(kernel, spec, load);
   out.has_live = loaded || report.program == record.prog;
@@ -108,6 +137,9 @@ Outcome try_one(const Result<object::ObjectSpec>& spec, const Record& record, co
   load.programs = {record.prog};
   load.report = &report;
   load.btf = options.verify.around.kernel_btf;
+  OtherBtf other;
+  find_other_btf(*spec, record, options, other);
+  load.core_btf = other.types ? &*other.types : nullptr;
   load.log_level = 1;  // one attempt; the log is looked at where it is made
   Result<object::Object> loaded = object::load(sys, *spec, load);
   auto mine = std::find_if(sys.judged().begin(), sys.judged().end(), [&](const runtime::Judged& judged) {
@@ -137,7 +169,7 @@ Outcome try_one(const Result<object::ObjectSpec>& spec, const Record& record, co
       std::fflush(stdout);
     }
   }
-  if (options.live) try_live(*spec, record, out);
+  if (options.live) try_live(*spec, record, load.core_btf, out);
   return out;
 }
 

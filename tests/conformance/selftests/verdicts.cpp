@@ -37,6 +37,7 @@ constexpr char usage_text[] =
   --jobs N, --seconds N    processes at once; time for one program
   --no-messages     do not look for the tests' expected messages (quicker)
   --slowest N       the N programs that took longest
+  --require A,B     fail when less than A % of verifier_* or B % of the others agree, or an accept is unsafe
 )";
 
 struct Kernel {
@@ -58,6 +59,7 @@ struct Settings {
   bool list = false;
   std::size_t reasons = 25, slowest = 0;
   std::string save, since;
+  double require_verifier = -1, require_others = -1;  // below 0: nothing is required
 };
 
 std::string stem(std::string_view file) {
@@ -270,7 +272,8 @@ bool parse(int count, char** words, Settings& settings) {
     jobs,
     seconds,
     no_messages,
-    slowest
+    slowest,
+    require
   };
   const option known[] = {{"objects", required_argument, nullptr, objects},
                           {"kernel", required_argument, nullptr, kernel},
@@ -285,6 +288,7 @@ bool parse(int count, char** words, Settings& settings) {
                           {"seconds", required_argument, nullptr, seconds},
                           {"no-messages", no_argument, nullptr, no_messages},
                           {"slowest", required_argument, nullptr, slowest},
+                          {"require", required_argument, nullptr, require},
                           {}};
   if (const char* folder = std::getenv("SKEP_SELFTESTS")) settings.trial.objects = folder;
   for (int what; (what = getopt_long(count, words, "", known, nullptr)) != -1;) switch (what) {
@@ -312,6 +316,10 @@ bool parse(int count, char** words, Settings& settings) {
       case jobs: settings.trial.jobs = static_cast<unsigned>(std::atoi(optarg)); break;
       case seconds: settings.trial.seconds = static_cast<unsigned>(std::atoi(optarg)); break;
       case no_messages: settings.trial.every_message = false; break;
+      case require:
+        if (std::sscanf(optarg, "%lf,%lf", &settings.require_verifier, &settings.require_others) != 2)
+          return false;
+        break;
       case slowest: settings.slowest = static_cast<std::size_t>(std::atoi(optarg)); break;
       default: return false;
     }
@@ -430,7 +438,16 @@ int run(Settings& settings) {
   if (!settings.save.empty())
     if (auto written = base::write_file(settings.save, base::as_bytes(saved)); !written)
       return report(written.error());
-  return 0;
+  if (settings.require_verifier < 0) return 0;
+  auto falls_short = [](const Tally& tally, double percent) {
+    bool short_of = tally.unsafe != 0 ||
+                    static_cast<double>(tally.agree) * 100 < percent * static_cast<double>(tally.judged);
+    if (short_of) fmt::print("\n{}: less than {} % agree, or an accept is unsafe\n", tally.name, percent);
+    return short_of;
+  };
+  bool verifier = falls_short(summary.verifier, settings.require_verifier);
+  bool others = falls_short(summary.others, settings.require_others);
+  return verifier || others ? 1 : 0;
 }
 
 }  // namespace
