@@ -24,12 +24,13 @@ inline constexpr std::uint32_t map_lookup_elem = 1, map_update_elem = 2, map_del
                                get_smp_processor_id = 8, probe_read_str = 45, get_stack = 67,
                                get_local_storage = 81, map_push_elem = 87, map_pop_elem = 88,
                                map_peek_elem = 89, spin_lock = 93, spin_unlock = 94, sk_release = 86,
-                               sk_storage_get = 107, probe_read_user_str = 114, probe_read_kernel_str = 115,
-                               skb_output = 111, ringbuf_reserve = 131, get_task_stack = 141,
-                               inode_storage_get = 145, per_cpu_ptr = 153, this_cpu_ptr = 154,
-                               task_storage_get = 156, for_each_map_elem = 164, snprintf = 165,
-                               timer_set_callback = 170, timer_init = 169, get_func_ip = 173, loop = 181,
-                               kptr_xchg = 194, map_lookup_percpu_elem = 195, dynptr_from_mem = 197,
+                               sk_storage_get = 107, sk_storage_delete = 108, d_path = 147,
+                               probe_read_user_str = 114, probe_read_kernel_str = 115, skb_output = 111,
+                               ringbuf_reserve = 131, get_task_stack = 141, inode_storage_get = 145,
+                               per_cpu_ptr = 153, this_cpu_ptr = 154, task_storage_get = 156,
+                               for_each_map_elem = 164, snprintf = 165, timer_set_callback = 170,
+                               timer_init = 169, get_func_ip = 173, loop = 181, kptr_xchg = 194,
+                               map_lookup_percpu_elem = 195, dynptr_from_mem = 197,
                                ringbuf_reserve_dynptr = 198, ringbuf_submit_dynptr = 199,
                                ringbuf_discard_dynptr = 200, dynptr_read = 201, dynptr_write = 202,
                                dynptr_data = 203, setsockopt = 49, getsockopt = 57, get_retval = 186,
@@ -188,6 +189,7 @@ class HelperCall {
   bool find_struct(std::string_view name, const btf::Btf*& btf, btf::TypeId& type);
   bool releases(unsigned index) const;
   std::string_view operation_name() const;
+  bool allowed_in_probe() const;
 
   Checker& c;
   const Code& insn_;
@@ -248,6 +250,7 @@ bool HelperCall::allowed() {
   form_ = uapi::helper_form(*helper_, type);
   if (!c.prog().gpl && form_.gpl_only)
     return c.fail(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program");
+  if (!allowed_in_probe()) return c.fail(EINVAL, "helper call is not allowed in probe");
   const bool sleeps = (helper_->traits & uapi::helper_may_sleep) != 0;
   if (sleeps && !c.state().sleepable) {
     return c.fail(EINVAL, "helper call might sleep in a non-sleepable prog");
@@ -260,6 +263,33 @@ bool HelperCall::allowed() {
   if (sleeps && section != nullptr)
     return c.fail(EINVAL, "sleepable helper bpf_{}#{} in {}", helper_->name, id_, section);
   return true;
+}
+
+// Functions at whose entry and exit bpf_d_path cannot meet locks that it needs (Linux 6.12).
+constexpr std::string_view d_path_functions[] = {"dentry_open",
+                                                 "filp_close",
+                                                 "security_file_open",
+                                                 "security_file_permission",
+                                                 "security_inode_getattr",
+                                                 "security_path_truncate",
+                                                 "vfs_fallocate",
+                                                 "vfs_getattr",
+                                                 "vfs_truncate"};
+
+// Some helpers may be called from some functions' probes alone.
+bool HelperCall::allowed_in_probe() const {
+  const ProgModel& prog = c.prog();
+  if (prog.type != ProgType::tracing || prog.target.btf == nullptr || !prog.target.btf->has(prog.target.id))
+    return true;
+  const std::string_view function = prog.target.btf->name(prog.target.id);
+  if (id_ == helper_id::d_path)
+    return prog.attach_type == uapi::AttachType::trace_iter ||
+           std::find(std::begin(d_path_functions), std::end(d_path_functions), function) !=
+               std::end(d_path_functions);
+  if (id_ != helper_id::sk_storage_get && id_ != helper_id::sk_storage_delete) return true;
+  if (prog.attach_type == uapi::AttachType::trace_iter || prog.attach_type == uapi::AttachType::trace_raw_tp)
+    return true;
+  return prog.target.prog == nullptr && !function.starts_with("bpf_sk_storage");
 }
 
 // The member of the struct of operations that the program is for.
@@ -354,14 +384,15 @@ bool HelperCall::size_argument(unsigned index, bool zero_ok) {
   max_size_ = bounds.umax;
   if (bounds.smin < 0)
     return c.fail(EACCES, "R{} min value is negative, either use unsigned or 'var &= const'", number);
-  if (bounds.umin == 0 && !zero_ok) {
-    if (c.model().at_least(6, 8))
+  const ArgRow* row = arg_row(form_.args[index - 1]);
+  if (bounds.umin == 0 && c.model().at_least(6, 8)) {
+    if (!zero_ok)
       return c.fail(EACCES, "R{} invalid zero-sized read: u64=[{},{}]", number, bounds.umin, bounds.umax);
-    zero_ok = false;  // older kernels check the access of 0 bytes, which says so in its own words
+  } else if (bounds.umin == 0 && !memory(number - 1, 0, zero_ok, *row, false)) {
+    return false;  // older kernels check the access of no bytes like any other
   }
   if (bounds.umax >= (1u << 29))
     return c.fail(EACCES, "R{} unbounded memory access, use 'var &= const' or 'if (var < const)'", number);
-  const ArgRow* row = arg_row(form_.args[index - 1]);
   if (!memory(number - 1, static_cast<std::uint32_t>(bounds.umax), zero_ok, *row, reg.value.is_const()))
     return false;
   return c.mark_precise(number);

@@ -52,6 +52,18 @@ bool set_non_owning(Checker& c, RegState& reg) {
 
 bool Checker::check_nothing_held(bool exception, bool check_locks, const char* prefix) {
   State& s = state();
+  // Before 6.13 the end of a program asked for the unlock by name; before 6.9 so did each function's.
+  const bool at_exit = std::string_view(prefix).starts_with("BPF_EXIT");
+  if (at_exit && !model().at_least(6, 13)) {
+    const bool asks = s.depth == 0 || !model().at_least(6, 9);
+    if (asks && s.locks != 0 && !in_tree_callback(*this)) return fail(EINVAL, "bpf_spin_unlock is missing");
+    if (asks && s.rcu_locks != 0 && !in_tree_callback(*this))
+      return fail(EINVAL, "bpf_rcu_read_unlock is missing");
+    if (s.depth == 0 && s.preempt_locks != 0)
+      return fail(EINVAL, "{} bpf_preempt_enable{} missing", s.preempt_locks,
+                  s.preempt_locks == 1 ? " is" : "(s) are");
+    check_locks = false;
+  }
   if (check_locks && s.locks != 0)
     return fail(EINVAL, "{} cannot be used inside bpf_spin_lock-ed region", prefix);
   if (exception || s.depth == 0 || !model().at_least(6, 13)) {
@@ -67,6 +79,7 @@ bool Checker::check_nothing_held(bool exception, bool check_locks, const char* p
           note("Unreleased reference id={} alloc_insn={}\n", ref.id, ref.insn);
         leaked = true;
       }
+      if (leaked && at_exit && !model().at_least(6, 13)) return false;
       if (leaked) return fail(EINVAL, "{} would lead to reference leak", prefix);
     }
   }
