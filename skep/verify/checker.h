@@ -450,6 +450,10 @@ class Checker {
   void log_propagation(const Wanted& wanted);
   void log_live_registers();
   void log_stats();
+  void trim_log();
+  bool traces_precision() const {
+    return logging_ && (options_.log_level & log_level::states) != 0 && !log_trimmed_;
+  }
 
   static constexpr std::uint32_t no_subprog = ~std::uint32_t{0};
   static constexpr isa::Slot no_insn = ~isa::Slot{0};
@@ -509,6 +513,7 @@ class Checker {
   std::uint32_t touched_ = 0;        // registers changed since they were last printed
   std::uint64_t touched_slots_ = 0;  // and stack slots
   bool print_state_ = false;         // a new path began
+  bool log_trimmed_ = false;
   std::size_t insn_line_end_ = 0, insn_line_width_ = 0;
   const LineInfo* last_line_ = nullptr;
 };

@@ -90,6 +90,7 @@ bool Checker::explore() {
         case Visited::no: break;
       }
     }
+    if (log_.size() > 2 * options_.log_limit_bytes) trim_log();
     if (!pruned) {
       if (insn.jump_point) record_step();
       log_insn();

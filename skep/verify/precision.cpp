@@ -91,7 +91,7 @@ void Checker::settle(State& state, Wanted& wanted, bool* changed) {
 // From the instruction that `start` stands before (or is in) back to where everything wanted was made.
 bool Checker::walk_back(State& start, Wanted wanted, bool* changed) {
   if (wanted.empty()) return true;
-  const bool trace = (options_.log_level & log_level::states) != 0;
+  const bool trace = traces_precision();
   State* st = &start;
   std::int64_t last = start.insn;
   std::int64_t first = start.first_insn;
@@ -281,7 +281,7 @@ bool Checker::propagate_precision(const State& old, State& current, bool* change
       if (frame.stack[i].is_spilled_scalar() && frame.stack[i].spilled.precise)
         wanted.slots[f] |= std::uint64_t{1} << i;
   }
-  if ((options_.log_level & log_level::states) != 0) log_propagation(wanted);
+  if (traces_precision()) log_propagation(wanted);
   return walk_back(current, wanted, changed);
 }
 

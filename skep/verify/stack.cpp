@@ -142,7 +142,6 @@ void Checker::note_stack_read(const Frame& frame, std::int32_t min, std::int32_t
 
 bool Checker::write_stack(Frame& frame, std::int32_t off, unsigned size, int value) {
   const unsigned index = slot_index(off), slot_number = index / 8;
-  liveness_.wrote(state_->frame().chain, at_, frame.number, size == 8 ? std::uint64_t{1} << slot_number : 0);
   StackSlot* slot = &frame.stack[slot_number];
   if (!allow_ptr_leaks() && slot->is_spilled() && slot->spilled.kind != Kind::scalar && size != 8)
     return fail(EACCES, "attempt to corrupt spilled pointer on stack");
@@ -192,7 +191,6 @@ bool Checker::write_stack_somewhere(unsigned number, std::int32_t off, unsigned 
   const bool zero = (source != nullptr && source->is_null()) ||
                     (source == nullptr && store_constant_ && *store_constant_ == 0);
   bool zero_used = false;
-  liveness_.wrote(state_->frame().chain, at_, frame.number, 0);
   note_stack_read(frame, min, max);
   for (std::int32_t i = min; i < max; i++)
     if (!overwrite_special_slot(frame, slot_of(i))) return false;

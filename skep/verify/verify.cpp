@@ -52,13 +52,23 @@ bool Checker::prepare() {
   compute_loops();
   summarise_subprogs();
   log_live_registers();
-  std::vector<StackLiveness::Edges> edges(code_.size());
-  for (isa::Slot slot = 0; slot < code_.size(); slot++)
-    if (code_[slot].slots != 0)
-      edges[slot].count = static_cast<std::uint8_t>(successors(slot, edges[slot].next));
+  std::vector<StackLiveness::Edge> edges;
+  std::vector<std::uint64_t> overwrites(code_.size(), 0);
+  for (isa::Slot slot = 0; slot < code_.size(); slot++) {
+    const Code& insn = code_[slot];
+    if (insn.slots == 0) continue;
+    std::array<isa::Slot, 2> next{};
+    const unsigned count = successors(slot, next);
+    for (unsigned i = 0; i < count; i++) edges.push_back({slot, next[i]});
+    const isa::Class action = insn.row().action;
+    const bool store = action == isa::Class::store || action == isa::Class::store_imm;
+    if (store && insn.dst == frame_pointer && insn.row().width == 64 && insn.off < 0 && insn.off % 8 == 0 &&
+        insn.off >= -static_cast<int>(stack_bytes))
+      overwrites[slot] = std::uint64_t{1} << (-insn.off / 8 - 1);
+  }
   std::vector<StackLiveness::Function> functions;
   for (const Subprog& subprog : subprogs_) functions.push_back({subprog.first, subprog.end});
-  liveness_.begin(std::move(edges), std::move(functions));
+  liveness_.begin(edges, std::move(functions), std::move(overwrites));
   return true;
 }
 
@@ -129,7 +139,7 @@ Verdict Checker::run() {
     verdict_.subprogs.push_back(std::move(facts));
   }
   log_stats();
-  if (log_.size() > options_.log_limit_bytes) log_.resize(options_.log_limit_bytes);
+  if (log_.size() > options_.log_limit_bytes) log_.erase(0, log_.size() - options_.log_limit_bytes);
   verdict_.accepted = good;
   if (good) {
     verdict_.code = 0;

@@ -24,9 +24,8 @@ inline constexpr std::uint32_t stats = 4;    // the numbers at the end
 
 struct Options {
   std::uint32_t log_level = 1;
-  std::uint64_t log_limit_bytes = std::uint64_t{16}
-                                  << 20;  // of a log that grows further the beginning is kept
-  std::uint64_t insn_limit = 1'000'000;   // instructions processed, then E2BIG
+  std::uint64_t log_limit_bytes = std::uint64_t{16} << 20;    // of a log that grows further the end is kept
+  std::uint64_t insn_limit = 1'000'000;                       // instructions processed, then E2BIG
   std::uint64_t memory_limit_bytes = std::uint64_t{2} << 30;  // states kept, then ENOMEM
 };
 
