@@ -314,12 +314,18 @@ bool Checker::check_stack_bytes(unsigned number, std::int32_t off, std::uint32_t
   const RegState& pointer = reg(number);
   Frame& frame = state_->frame_of(pointer);
   if (size == 0 && !zero_ok) return fail(EACCES, "invalid zero-sized read");
-  if (!check_stack_bounds(number, off, size, by_helper ? " indirect access to" : " read from", by_helper))
-    return false;
+  // Since 6.14 helpers that only read leave the stack as it is, and the messages call their accesses by what
+  // they do.
+  const bool told_apart = model().at_least(6, 14);
+  const bool clobbers = by_helper && (!told_apart || memory.mode == Mode::write);
+  const char* what = !by_helper || (told_apart && !clobbers) ? " read from"
+                     : told_apart                            ? " write to"
+                                                             : " indirect access to";
+  if (!check_stack_bounds(number, off, size, what, by_helper)) return false;
   const bool fixed = pointer.value.is_const();
   std::int32_t min = off, max = off;
   bool uninit = by_helper && memory.uninit;
-  const char* extra = by_helper ? " indirect" : "";
+  const char* extra = by_helper && !told_apart ? " indirect" : "";
   if (fixed) {
     min = max = off + static_cast<std::int32_t>(pointer.value.value());
   } else {
@@ -348,11 +354,11 @@ bool Checker::check_stack_bytes(unsigned number, std::int32_t off, std::uint32_t
     Byte& byte = slot.bytes[slot_index(i) % 8];
     if (byte == Byte::misc) continue;
     if (byte == Byte::zero || (byte == Byte::invalid && allow_uninit_stack())) {
-      if (by_helper) byte = Byte::misc;
+      if (clobbers) byte = Byte::misc;
       continue;
     }
     if (slot.is_spilled() && (slot.spilled.kind == Kind::scalar || allow_ptr_leaks())) {
-      if (by_helper) {
+      if (clobbers) {
         mark_unknown(slot.spilled);
         for (Byte& b : slot.bytes)
           if (b == Byte::spill) b = Byte::misc;
