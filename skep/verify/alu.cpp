@@ -400,7 +400,7 @@ bool Checker::check_pointer_stays(unsigned number) {
 
 bool Checker::check_invariants(RegState& reg, const char* where) {
   if (reg.kind != Kind::scalar || reg.value.is_sane()) return true;
-  if (prog().flags & prog_flag::test_reg_invariants)
+  if ((prog().flags & prog_flag::test_reg_invariants) != 0 && model().at_least(6, 8))
     return fail(EFAULT, "REG INVARIANTS VIOLATION ({}): {}", where, describe(reg));
   reg.value = Scalar::unknown();
   return true;

@@ -2,6 +2,7 @@
 // maps, and contexts that are arrays of a function's arguments.
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 #include "skep/uapi/map_types.h"
 #include "skep/verify/objects.h"
@@ -32,6 +33,97 @@ void set_loaded(Checker& c, int value, const btf::Btf* btf, const Walk& walk, st
   if ((flags & flag::maybe_null) != 0) reg.id = c.new_id();
 }
 
+// Members of kernel structs that programs may write, by who runs them: the operations of a struct_ops
+// program, or a packet program ("").
+struct WritableRow {
+  std::string_view operations, object;
+  std::string_view owner, member;  // empty member: all of the object
+  bool exact;                      // stores begin at the member's start
+};
+constexpr WritableRow writable[] = {
+    {"tcp_congestion_ops", "tcp_sock", "sock", "sk_pacing_rate", true},
+    {"tcp_congestion_ops", "tcp_sock", "sock", "sk_pacing_status", true},
+    {"tcp_congestion_ops", "tcp_sock", "inet_connection_sock", "icsk_ca_priv", false},
+    {"tcp_congestion_ops", "tcp_sock", "inet_connection_sock", "icsk_ack.pending", true},
+    {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "snd_cwnd", true},
+    {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "snd_cwnd_cnt", true},
+    {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "snd_cwnd_stamp", true},
+    {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "snd_ssthresh", true},
+    {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "ecn_flags", true},
+    {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "app_limited", true},
+    {"bpf_dummy_ops", "bpf_dummy_ops_state", "bpf_dummy_ops_state", "", false},
+    {"sched_ext_ops", "task_struct", "task_struct", "scx.slice", false},
+    {"sched_ext_ops", "task_struct", "task_struct", "scx.dsq_vtime", false},
+    {"sched_ext_ops", "task_struct", "task_struct", "scx.disallow", false},
+    {"", "nf_conn", "nf_conn", "mark", true},
+    {"", "nf_conn___init", "nf_conn", "mark", true},
+};
+
+struct Extent {
+  std::int64_t begin = 0, end = 0;
+};
+
+// Where a member lies, "a.b" going into a; members of anonymous structs count as the outer one's.
+std::optional<Extent> extent_of(const btf::Btf& btf, btf::TypeId id, std::string_view path, int depth = 0) {
+  const auto resolved = btf.resolve(id);
+  if (!resolved || depth > 16) return std::nullopt;
+  const btf::Type type = btf.type(*resolved);
+  const std::size_t dot = path.find('.');
+  for (const btf::Member& member : type.members()) {
+    std::optional<Extent> found;
+    if (member.name == path.substr(0, dot)) {
+      if (dot == std::string_view::npos) {
+        const auto size = btf.size_of(member.type);
+        const std::int64_t bytes = member.bits != 0 ? (member.bits + 7) / 8 : size ? *size : 0;
+        found = Extent{0, bytes};
+      } else {
+        found = extent_of(btf, member.type, path.substr(dot + 1), depth + 1);
+      }
+    } else if (member.name.empty()) {
+      found = extent_of(btf, member.type, path, depth + 1);
+    }
+    if (!found) continue;
+    const std::int64_t begin = member.bit_offset / 8;
+    return Extent{found->begin + begin, found->end + begin};
+  }
+  return std::nullopt;
+}
+
+bool check_kernel_store(Checker& c, const btf::Btf& btf, btf::TypeId type, std::int32_t off, unsigned size) {
+  const ProgModel& prog = c.prog();
+  std::string_view operations;
+  switch (prog.type) {
+    case ProgType::struct_ops:
+      if (prog.target.btf == nullptr) return c.unsupported("a store to a kernel struct without a target");
+      operations = prog.target.btf->name(prog.target.id);
+      break;
+    case ProgType::xdp:
+    case ProgType::sched_cls:
+    case ProgType::sched_act: break;
+    default: return c.fail(EACCES, "only read is supported");
+  }
+  const std::string_view name = btf.name(type);
+  bool known_operations = false, known_object = false;
+  for (const WritableRow& row : writable) {
+    if (row.operations != operations) continue;
+    known_operations = true;
+    if (row.object != name) continue;
+    known_object = true;
+    const auto owner = btf.find(row.owner, btf::Kind::struct_);
+    if (!owner) continue;
+    const auto extent = row.member.empty() ? std::optional(Extent{0, btf.type(*owner).size()})
+                                           : extent_of(btf, *owner, row.member);
+    if (!extent || off < extent->begin || off >= extent->end || (row.exact && off != extent->begin)) continue;
+    if (off + static_cast<std::int64_t>(size) <= extent->end) return true;
+    return c.fail(EACCES, "write access at off {} with size {} beyond the member of {} ended at {}", off,
+                  size, name, extent->end);
+  }
+  if (!known_operations)
+    return c.unsupported("a store to kernel struct {} by operations {}", name, operations);
+  if (!known_object) return c.fail(EACCES, "only read is supported");
+  return c.fail(EACCES, "no write support to {} at off {}", name, off);
+}
+
 }  // namespace
 
 bool Checker::check_btf_access(unsigned number, std::int32_t off, unsigned size, Mode mode, int value) {
@@ -43,7 +135,6 @@ bool Checker::check_btf_access(unsigned number, std::int32_t off, unsigned size,
     return fail(EPERM, "'struct {}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN", name);
   if (!prog().gpl && kernel)
     return fail(EINVAL, "Cannot access kernel 'struct {}' from non-GPL compatible program", name);
-  off += pointer.off;
   if (off < 0) return fail(EACCES, "R{} is ptr_{} invalid negative access: off={}", number, name, off);
   if (!pointer.value.is_const() || pointer.value.value() != 0)
     return fail(EACCES, "R{} is ptr_{} invalid variable offset: off={}, var_off={}", number, name, off,
@@ -56,11 +147,7 @@ bool Checker::check_btf_access(unsigned number, std::int32_t off, unsigned size,
   if (mode == Mode::write) {
     if (pointer.has(flag::untrusted)) return fail(EACCES, "only read is supported");
     if (!alloc) {
-      const ProgType type = prog().type;
-      const bool has_rules = type == ProgType::struct_ops || type == ProgType::xdp ||
-                             type == ProgType::sched_cls || type == ProgType::sched_act;
-      if (has_rules && type == ProgType::struct_ops) return unsupported("a store to kernel struct {}", name);
-      return has_rules ? fail(EACCES, "") : fail(EACCES, "only read is supported");
+      return check_kernel_store(*this, btf, pointer.type, off, size);
     }
     if (!pointer.has(flag::non_owning) && !pointer.has(flag::rcu) && pointer.ref_id == 0)
       return fail(EFAULT, "verifier internal error: ref_obj_id for allocated object must be non-zero");
@@ -440,11 +527,16 @@ bool Checker::check_btf_context(std::int32_t off, unsigned size, Mode mode, int 
     note("func '{}' arg{} type {} is not a struct\n", name, index, btf::kind_name(target_type.kind));
     return refuse();
   }
+  btf::TypeId loaded_type = target_type.id;
+  // Congestion control is always TCP's.
+  if (prog().type == ProgType::struct_ops && of.name() == "tcp_congestion_ops" &&
+      target_type.name() == "sock")
+    if (const auto tcp = btf.find("tcp_sock", btf::Kind::struct_)) loaded_type = *tcp;
   if (value >= 0) {
     RegState& loaded = reg(static_cast<unsigned>(value));
     mark_pointer(loaded, Kind::btf_object, flags);
     loaded.object = &btf;
-    loaded.type = target_type.id;
+    loaded.type = loaded_type;
     if ((flags & flag::maybe_null) != 0) loaded.id = new_id();
   }
   note("func '{}' arg{} has btf_id {} type {} '{}'\n", name, index, target_type.id,

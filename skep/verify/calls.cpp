@@ -24,15 +24,17 @@ inline constexpr std::uint32_t map_lookup_elem = 1, map_update_elem = 2, map_del
                                get_smp_processor_id = 8, probe_read_str = 45, get_stack = 67,
                                get_local_storage = 81, map_push_elem = 87, map_pop_elem = 88,
                                map_peek_elem = 89, spin_lock = 93, spin_unlock = 94, sk_release = 86,
-                               sk_storage_get = 107, probe_read_user_str = 114, probe_read_kernel_str = 115,
-                               skb_output = 111, ringbuf_reserve = 131, get_task_stack = 141,
-                               inode_storage_get = 145, per_cpu_ptr = 153, this_cpu_ptr = 154,
-                               task_storage_get = 156, for_each_map_elem = 164, snprintf = 165,
-                               timer_set_callback = 170, timer_init = 169, get_func_ip = 173, loop = 181,
-                               kptr_xchg = 194, map_lookup_percpu_elem = 195, dynptr_from_mem = 197,
+                               sk_storage_get = 107, sk_storage_delete = 108, d_path = 147,
+                               probe_read_user_str = 114, probe_read_kernel_str = 115, skb_output = 111,
+                               ringbuf_reserve = 131, get_task_stack = 141, inode_storage_get = 145,
+                               per_cpu_ptr = 153, this_cpu_ptr = 154, task_storage_get = 156,
+                               for_each_map_elem = 164, snprintf = 165, timer_set_callback = 170,
+                               timer_init = 169, get_func_ip = 173, loop = 181, kptr_xchg = 194,
+                               map_lookup_percpu_elem = 195, dynptr_from_mem = 197,
                                ringbuf_reserve_dynptr = 198, ringbuf_submit_dynptr = 199,
                                ringbuf_discard_dynptr = 200, dynptr_read = 201, dynptr_write = 202,
-                               dynptr_data = 203, set_retval = 187, redirect_map = 51, cgrp_storage_get = 210;
+                               dynptr_data = 203, setsockopt = 49, getsockopt = 57, get_retval = 186,
+                               set_retval = 187, redirect_map = 51, cgrp_storage_get = 210;
 }
 
 // A register type that an argument takes.
@@ -143,6 +145,26 @@ ProgType rules_of(const ProgModel& prog) {
   return prog.type;
 }
 
+// Hooks of cgroups whose result does not matter, so that programs may not look at it.
+bool hides_result(uapi::AttachType type) {
+  using enum uapi::AttachType;
+  switch (type) {
+    case cgroup_inet_ingress:
+    case cgroup_inet_egress:
+    case cgroup_sock_ops:
+    case cgroup_udp4_recvmsg:
+    case cgroup_udp6_recvmsg:
+    case cgroup_unix_recvmsg:
+    case cgroup_inet4_getpeername:
+    case cgroup_inet6_getpeername:
+    case cgroup_unix_getpeername:
+    case cgroup_inet4_getsockname:
+    case cgroup_inet6_getsockname:
+    case cgroup_unix_getsockname: return true;
+    default: return false;
+  }
+}
+
 class HelperCall {
  public:
   HelperCall(Checker& checker, const Code& insn) : c(checker), insn_(insn) {}
@@ -166,6 +188,8 @@ class HelperCall {
   bool map_and_helper();
   bool find_struct(std::string_view name, const btf::Btf*& btf, btf::TypeId& type);
   bool releases(unsigned index) const;
+  std::string_view operation_name() const;
+  bool allowed_in_probe() const;
 
   Checker& c;
   const Code& insn_;
@@ -208,14 +232,25 @@ bool HelperCall::allowed() {
   const Needs needs = helper_needs(id_);
   const bool capable = needs == Needs::nothing || (needs == Needs::bpf && c.bpf_capable()) ||
                        (needs == Needs::perfmon && c.model().privileges.perfmon);
-  if (!uapi::may_call(*helper_, type) || !capable) {
+  // Device and sysctl programs too, but only when loaded with their attach type: 0 is another's, which hides
+  // it.
+  const bool retval = id_ == helper_id::get_retval || id_ == helper_id::set_retval;
+  const bool by_attach_type = retval && (type == ProgType::cgroup_device || type == ProgType::cgroup_sysctl);
+  if ((!uapi::may_call(*helper_, type) && !by_attach_type) || !capable) {
     if (c.model().at_least(6, 10))
       return c.fail(EINVAL, "program of this type cannot use helper bpf_{}#{}", helper_->name, id_);
     return c.fail(EINVAL, "unknown func bpf_{}#{}", helper_->name, id_);
   }
+  if (retval && hides_result(c.prog().attach_type) && rules_of(c.prog()) != ProgType::lsm)
+    return c.fail(EINVAL, "program of this type cannot use helper bpf_{}#{}", helper_->name, id_);
+  if ((id_ == helper_id::setsockopt || id_ == helper_id::getsockopt) &&
+      c.prog().type == ProgType::struct_ops &&
+      operation_name() == "release")  // the socket is about to leave congestion control: no way back in
+    return c.fail(EINVAL, "program of this type cannot use helper bpf_{}#{}", helper_->name, id_);
   form_ = uapi::helper_form(*helper_, type);
   if (!c.prog().gpl && form_.gpl_only)
     return c.fail(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program");
+  if (!allowed_in_probe()) return c.fail(EINVAL, "helper call is not allowed in probe");
   const bool sleeps = (helper_->traits & uapi::helper_may_sleep) != 0;
   if (sleeps && !c.state().sleepable) {
     return c.fail(EINVAL, "helper call might sleep in a non-sleepable prog");
@@ -228,6 +263,42 @@ bool HelperCall::allowed() {
   if (sleeps && section != nullptr)
     return c.fail(EINVAL, "sleepable helper bpf_{}#{} in {}", helper_->name, id_, section);
   return true;
+}
+
+// Functions at whose entry and exit bpf_d_path cannot meet locks that it needs (Linux 6.12).
+constexpr std::string_view d_path_functions[] = {"dentry_open",
+                                                 "filp_close",
+                                                 "security_file_open",
+                                                 "security_file_permission",
+                                                 "security_inode_getattr",
+                                                 "security_path_truncate",
+                                                 "vfs_fallocate",
+                                                 "vfs_getattr",
+                                                 "vfs_truncate"};
+
+// Some helpers may be called from some functions' probes alone.
+bool HelperCall::allowed_in_probe() const {
+  const ProgModel& prog = c.prog();
+  if (prog.type != ProgType::tracing || prog.target.btf == nullptr || !prog.target.btf->has(prog.target.id))
+    return true;
+  const std::string_view function = prog.target.btf->name(prog.target.id);
+  if (id_ == helper_id::d_path)
+    return prog.attach_type == uapi::AttachType::trace_iter ||
+           std::find(std::begin(d_path_functions), std::end(d_path_functions), function) !=
+               std::end(d_path_functions);
+  if (id_ != helper_id::sk_storage_get && id_ != helper_id::sk_storage_delete) return true;
+  if (prog.attach_type == uapi::AttachType::trace_iter || prog.attach_type == uapi::AttachType::trace_raw_tp)
+    return true;
+  return prog.target.prog == nullptr && !function.starts_with("bpf_sk_storage");
+}
+
+// The member of the struct of operations that the program is for.
+std::string_view HelperCall::operation_name() const {
+  const TargetModel& target = c.prog().target;
+  if (target.btf == nullptr || !target.btf->has(target.id)) return {};
+  const btf::Type type = target.btf->type(target.id);
+  return type.is_composite() && target.member < type.vlen ? type.members()[target.member].name
+                                                          : std::string_view();
 }
 
 bool HelperCall::find_struct(std::string_view name, const btf::Btf*& btf, btf::TypeId& type) {
@@ -313,14 +384,15 @@ bool HelperCall::size_argument(unsigned index, bool zero_ok) {
   max_size_ = bounds.umax;
   if (bounds.smin < 0)
     return c.fail(EACCES, "R{} min value is negative, either use unsigned or 'var &= const'", number);
-  if (bounds.umin == 0 && !zero_ok) {
-    if (c.model().at_least(6, 8))
+  const ArgRow* row = arg_row(form_.args[index - 1]);
+  if (bounds.umin == 0 && c.model().at_least(6, 8)) {
+    if (!zero_ok)
       return c.fail(EACCES, "R{} invalid zero-sized read: u64=[{},{}]", number, bounds.umin, bounds.umax);
-    zero_ok = false;  // older kernels check the access of 0 bytes, which says so in its own words
+  } else if (bounds.umin == 0 && !memory(number - 1, 0, zero_ok, *row, false)) {
+    return false;  // older kernels check the access of no bytes like any other
   }
   if (bounds.umax >= (1u << 29))
     return c.fail(EACCES, "R{} unbounded memory access, use 'var &= const' or 'if (var < const)'", number);
-  const ArgRow* row = arg_row(form_.args[index - 1]);
   if (!memory(number - 1, static_cast<std::uint32_t>(bounds.umax), zero_ok, *row, reg.value.is_const()))
     return false;
   return c.mark_precise(number);
@@ -410,8 +482,8 @@ bool HelperCall::argument(unsigned index) {
   std::span<const Accepted> kinds = row->kinds;
   if (reg.is_packet()) {
     const uapi::ProgTypeRow* type = uapi::find_prog_type(rules_of(c.prog()));
-    // Some types may read packets themselves but not pass them on.
-    const bool may = type != nullptr && type->packet_access && !is_memory(Arg::none);
+    const bool may = type != nullptr && type->packet_access &&
+                     (rules_of(c.prog()) == ProgType::cgroup_sockopt || helper_takes_packet(id_));
     if (!may) return c.fail(EACCES, "helper access to the packet is not allowed");
   }
   const bool is_value =
@@ -482,7 +554,12 @@ bool HelperCall::argument(unsigned index) {
       return memory(number, map_->value_size, false, *row, true);
     case Arg::fixed_mem:
     case Arg::fixed_uninit_mem:
-    case Arg::fixed_inout_mem: return memory(number, uapi::fixed_size_of(*helper_, index), false, *row, true);
+    case Arg::fixed_inout_mem: {
+      const std::uint32_t size = uapi::fixed_size_of(*helper_, index);
+      if (!memory(number, size, false, *row, true)) return false;
+      return !helper_wants_aligned(id_) || !c.model().at_least(6, 1) ||
+             c.check_alignment(c.reg(number), 0, size, true);
+    }
     case Arg::size: return size_argument(index, false);
     case Arg::size_or_zero: return size_argument(index, true);
     case Arg::spin_lock:

@@ -185,6 +185,7 @@ class Checker {
   bool check_map_access(unsigned number, std::int32_t off, std::uint32_t size, bool zero_ok, bool by_helper);
   bool check_packet_access(unsigned number, std::int32_t off, std::uint32_t size, bool zero_ok);
   bool check_map_rights(unsigned number, std::int32_t off, std::uint32_t size, Mode mode);
+  bool check_alignment(const RegState& reg, std::int32_t off, unsigned size, bool strict);
   // The pointer has no variable and (unless fixed_ok) no fixed offset.
   bool check_plain_offset(const RegState& reg, unsigned number, bool fixed_ok);
   // Stack bytes [off, off + size) of the frame of register `number` as a helper's argument.
@@ -365,7 +366,6 @@ class Checker {
   bool learn_packet_range(const Code& insn, const RegState& dst, const RegState& src, State& other);
 
   // --- Memory: memory.cpp, stack.cpp, context.cpp ---
-  bool check_alignment(const RegState& reg, std::int32_t off, unsigned size, bool strict);
   bool check_range(unsigned number, std::int64_t off, std::uint32_t size, std::uint32_t limit, bool zero_ok,
                    bool last_word);
   bool may_touch_packet(Mode mode) const;
@@ -468,8 +468,13 @@ class Checker {
   Records records_;
 
   // What Linux learnt when.
-  bool links_sums_ = true;         // 6.10: rX = rY + K stays linked with rY
-  bool clears_lonely_ids_ = true;  // 6.17
+  bool infers_not_null_ = true;       // 6.2: equal to a pointer that is not null
+  bool loops_by_fallthrough_ = true;  // 6.7: a loop may close by an instruction that is no jump
+  bool keeps_all_spills_ = true;  // 6.9: unbounded numbers keep their ids on the stack, fills may be narrower
+  bool locks_in_functions_ = true;  // 6.9: static functions may be called under a lock, and take it
+  bool checks_lsm_result_ = true;   // 6.12
+  bool links_sums_ = true;          // 6.10: rX = rY + K stays linked with rY
+  bool clears_lonely_ids_ = true;   // 6.17
   bool has_arena_ = false;
   std::size_t used_arena_ = 0;
   std::vector<bool> used_maps_;  // by index: named by an instruction

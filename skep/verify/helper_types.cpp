@@ -13,6 +13,8 @@ constexpr HelperTypes rows[] = {
     {.id = 95, .sock = SockArg::sock_only, .casts_pointer = true},  // sk_fullsock
     {.id = 96, .sock = SockArg::sock_only, .casts_pointer = true},  // tcp_sock
     {.id = 98, .sock = SockArg::sock_only},                         // get_listener_sock
+    {.id = 107, .takes = "sock_common"},                            // sk_storage_get of tracing programs
+    {.id = 108, .takes = "sock_common"},
     {.id = 111, .takes = "sk_buff"},
     {.id = 116, .takes = "tcp_sock"},
     {.id = 121, .takes = "xdp_buff"},
@@ -56,7 +58,20 @@ constexpr std::uint32_t needs_bpf[] = {93,  94,  118, 123, 153, 154, 164, 169, 1
 // ... and those that read kernel memory or write to its trace.
 constexpr std::uint32_t needs_perfmon[] = {4, 6, 35, 45, 55, 112, 113, 114, 115, 149, 158, 165, 175, 177};
 
+// Helpers that take packet pointers where others want memory.
+constexpr std::uint32_t takes_packet[] = {1,  2,   3,   28,  53,  70,  84,  85, 87,
+                                          99, 100, 110, 195, 204, 205, 206, 207};
+// Helpers whose fixed-size memory must be aligned to its size.
+constexpr std::uint32_t wants_aligned[] = {105, 106, 163, 179, 183, 184};
+
 }  // namespace
+
+bool helper_takes_packet(std::uint32_t id) {
+  return std::binary_search(std::begin(takes_packet), std::end(takes_packet), id);
+}
+bool helper_wants_aligned(std::uint32_t id) {
+  return std::binary_search(std::begin(wants_aligned), std::end(wants_aligned), id);
+}
 
 const HelperTypes* helper_types(std::uint32_t id) {
   const auto* row = std::lower_bound(std::begin(rows), std::end(rows), id,

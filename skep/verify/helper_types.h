@@ -22,6 +22,10 @@ struct HelperTypes {
 // Null when there is nothing to know.
 const HelperTypes* helper_types(std::uint32_t id);
 
+// May it read or write packets directly? Does it want fixed-size memory aligned to its size?
+bool helper_takes_packet(std::uint32_t id);
+bool helper_wants_aligned(std::uint32_t id);
+
 // The capability that unprivileged callers lack.
 enum class Needs : std::uint8_t { nothing, bpf, perfmon };
 Needs helper_needs(std::uint32_t id);

@@ -412,10 +412,12 @@ bool KfuncCall::check_object(unsigned number, const btf::Type& target) {
   const bool matches =
       struct_matches(btf, *resolved, reg.off, k_.btf, target.id, strict, !reg.has(flag::alloc));
   if (matches) return true;
-  const auto projection = [](std::string_view a, std::string_view b) {
-    return (a == "nf_conn" && b == "nf_conn___init") || (a == "nf_conn___init" && b == "nf_conn");
+  // Contexts as programs know them stand for the kernel's own structs.
+  const auto projection = [](std::string_view uapi_name, std::string_view kernel_name) {
+    return (uapi_name == "__sk_buff" && kernel_name == "sk_buff") ||
+           (uapi_name == "xdp_md" && kernel_name == "xdp_buff");
   };
-  if (projection(target.name(), found.name()) && !strict) return true;
+  if (projection(target.name(), found.name())) return true;
   return c.fail(EINVAL, "kernel function {} args#{} expected pointer to {} {} but R{} has a pointer to {} {}",
                 k_.name, index, btf::kind_name(target.kind), target.name(), number,
                 btf::kind_name(found.kind), found.name());
@@ -716,12 +718,15 @@ bool KfuncCall::pointer_argument(unsigned& index, const btf::Param& param, const
   if (*takes == Takes::null) return true;
   if (*takes == Takes::prog) return c.unsupported("argument {} of kfunc {}", index, k_.name);
   if (*takes == Takes::map) {
-    if (reg.kind != Kind::map_ptr) return c.fail(EINVAL, "pointer in R{} isn't map pointer", number);
+    if (reg.kind != Kind::map_ptr && reg.kind != Kind::btf_object)
+      return c.fail(EINVAL, "pointer in R{} isn't map pointer", number);
     if (map_ != nullptr && (map_ != reg.map() || map_uid_ != reg.type))
       return c.fail(EINVAL, "{} pointer in R1 map_uid={} doesn't match map pointer in R2 map_uid={}",
                     k_.special == Special::task_work ? "bpf_task_work" : "workqueue", map_uid_, reg.type);
-    map_ = reg.map();
-    map_uid_ = reg.type;
+    if (reg.kind == Kind::map_ptr) {
+      map_ = reg.map();
+      map_uid_ = reg.type;
+    }
   }
   if (*takes == Takes::map || *takes == Takes::alloc_object || *takes == Takes::object) {
     if ((trusted_args() || has(kf::rcu)) && !is_trusted(reg)) {
@@ -1151,6 +1156,24 @@ bool set_tree_callback(Checker& c, const Frame& caller, Frame& callee, const Cod
   return true;
 }
 
+// The map of the third argument, its key and value.
+bool set_task_work_callback(Checker& c, const Frame& caller, Frame& callee, const Code&) {
+  const RegState map = caller.regs[3];
+  const auto of_map = [&](Kind kind) {
+    RegState reg = RegState::pointer(kind);
+    reg.object = map.object;
+    reg.type = map.type;
+    return reg;
+  };
+  for (unsigned i = 0; i <= 5; i++) c.mark_not_init(callee.regs[i]);
+  callee.regs[1] = of_map(Kind::map_ptr);
+  callee.regs[2] = of_map(Kind::map_key);
+  callee.regs[3] = of_map(Kind::map_value);
+  callee.in_async_callback = true;
+  callee.callback_return = {INT32_MIN, INT32_MAX, true};
+  return true;
+}
+
 bool KfuncCall::run() {
   if (!find_callee(c, insn_, k_)) return c.fail(EINVAL, "kernel btf_id {} is not a function", insn_.imm);
   if (k_.row == nullptr) return c.fail(EACCES, "calling kernel function {} is not allowed", k_.name);
@@ -1158,13 +1181,14 @@ bool KfuncCall::run() {
     return c.fail(EACCES, "destructive kfunc calls require CAP_SYS_BOOT capability");
   if (has(kf::sleepable) && !c.state().sleepable)
     return c.fail(EACCES, "program must be sleepable to call sleepable kfunc {}", k_.name);
-  if (k_.special == Special::task_work) return c.unsupported("kfunc {}", k_.name);
   if (k_.name == "bpf_session_cookie" || k_.name == "bpf_session_is_return") {
     const auto at = static_cast<unsigned>(c.prog().attach_type);
     if (at != static_cast<unsigned>(uapi::AttachType::trace_kprobe_session) &&
         at != static_cast<unsigned>(uapi::AttachType::trace_uprobe_session))
       return c.fail(EACCES, "calling kernel function {} is not allowed", k_.name);
   }
+  if (k_.name == "bpf_sock_destroy" && c.prog().attach_type != uapi::AttachType::trace_iter)
+    return c.fail(EACCES, "calling kernel function {} is not allowed", k_.name);
   if (k_.name.starts_with("bpf_xdp_metadata_rx_") && !c.prog().dev_bound)
     return c.fail(EINVAL, "metadata kfuncs require device-bound program");
   // A lock that can fail is followed twice: here it is held, the other path gets an error.
@@ -1180,6 +1204,9 @@ bool KfuncCall::run() {
   if (k_.special == Special::rbtree_add && !c.push_callback(insn_, subprog_, set_tree_callback)) return false;
   if (k_.special == Special::wq_set_callback &&
       !c.push_async_callback(insn_, subprog_, set_timer_callback, true))
+    return false;
+  if (k_.special == Special::task_work &&
+      !c.push_async_callback(insn_, subprog_, set_task_work_callback, true))
     return false;
   if (!sections() || !release() || !insert_node()) return false;
   if (k_.special == Special::throw_) return true;  // the explorer ends the path
@@ -1197,7 +1224,8 @@ bool Checker::is_callback_call(const Code& insn) const {
   if (insn.row().operation == isa::Operation::call_kfunc) {
     Callee callee;
     return find_callee(*this, insn, callee) &&
-           (callee.special == Special::rbtree_add || callee.special == Special::wq_set_callback);
+           (callee.special == Special::rbtree_add || callee.special == Special::wq_set_callback ||
+            callee.special == Special::task_work);
   }
   if (insn.row().operation != isa::Operation::call_helper || insn.imm < 0) return false;
   const HelperTypes* types = helper_types(static_cast<std::uint32_t>(insn.imm));
@@ -1207,7 +1235,8 @@ bool Checker::is_callback_call(const Code& insn) const {
 bool Checker::is_async_callback_call(const Code& insn) const {
   if (insn.row().operation == isa::Operation::call_kfunc) {
     Callee callee;
-    return find_callee(*this, insn, callee) && callee.special == Special::wq_set_callback;
+    return find_callee(*this, insn, callee) &&
+           (callee.special == Special::wq_set_callback || callee.special == Special::task_work);
   }
   if (insn.row().operation != isa::Operation::call_helper || insn.imm < 0) return false;
   const HelperTypes* types = helper_types(static_cast<std::uint32_t>(insn.imm));

@@ -1,9 +1,9 @@
 // StackLiveness: which stack slots may still be read from an instruction on. A checkpoint whose continuations
 // are all explored forgets the others, so that later states need not match them.
 //
-// Reads and whole-slot writes are noted while paths are explored; a data-flow fixpoint over the function's
-// instructions turns them into liveness when somebody asks. It is kept per chain of calls, because functions
-// reach into the stacks of their callers through pointers.
+// Reads are noted while paths are explored and flow back along the control flow, up to the stores that
+// overwrite the slot. All only grows, so nothing is ever computed twice. It is kept per chain of calls,
+// because functions reach into the stacks of their callers through pointers.
 #pragma once
 
 #include <array>
@@ -16,53 +16,46 @@ namespace skep::verify {
 
 class StackLiveness {
  public:
-  // The control flow of the program: up to two successors of each slot, none for the second half of lddw.
-  struct Edges {
-    std::array<isa::Slot, 2> next{};
-    std::uint8_t count = 0;
-  };
   struct Function {
     isa::Slot first = 0, end = 0;
   };
+  struct Edge {
+    isa::Slot from = 0, to = 0;
+  };
 
-  void begin(std::vector<Edges> edges, std::vector<Function> functions);
+  // `overwrites`: by instruction, the slots of its own frame that it replaces whenever it is executed.
+  void begin(const std::vector<Edge>& edges, std::vector<Function> functions,
+             std::vector<std::uint64_t> overwrites);
   // Forgets all chains; the control flow stays.
   void reset();
 
   static constexpr std::uint32_t none = ~std::uint32_t{0};
   // The number of function `subprog` called at `callsite` by chain `parent` (none: an entry).
   std::uint32_t chain(std::uint32_t parent, isa::Slot callsite, std::uint32_t subprog);
-  // Instruction `insn` of `chain` reads these slots of that frame; writes them completely.
+  // Instruction `insn` of `chain` reads these slots of that frame.
   void read(std::uint32_t chain, isa::Slot insn, std::uint32_t frame, std::uint64_t slots);
-  void wrote(std::uint32_t chain, isa::Slot insn, std::uint32_t frame, std::uint64_t slots);
   // Slots of frame `frame` of the checkpoint that may be read from there on.
-  std::uint64_t alive(const State& checkpoint, std::uint32_t frame);
+  std::uint64_t alive(const State& checkpoint, std::uint32_t frame) const;
   std::uint64_t memory_bytes() const { return memory_; }
 
  private:
-  struct Masks {
-    std::vector<std::uint64_t> read, live;  // by instruction of the function
-  };
-  struct Written {
-    std::uint64_t slots = 0;
-    std::uint8_t frame = 0;
-    bool seen = false;
-  };
   struct Chain {
     std::uint32_t parent = none, subprog = 0, depth = 0;
     isa::Slot callsite = 0;
-    bool dirty = false;
     std::vector<std::uint32_t> children;
-    std::array<Masks, max_frames> frames;
-    std::vector<Written> written;
+    std::array<std::vector<std::uint64_t>, max_frames> live;  // by frame and instruction of the function
+  };
+  struct Growth {
+    isa::Slot insn;
+    std::uint64_t slots;
   };
 
-  void soil(std::uint32_t chain);
-  void compute(std::uint32_t chain);
-  std::uint64_t live_before(std::uint32_t chain, isa::Slot insn, std::uint32_t frame);
+  std::uint64_t live_before(std::uint32_t chain, isa::Slot insn, std::uint32_t frame) const;
 
-  std::vector<Edges> edges_;
+  std::vector<std::uint32_t> before_;  // predecessors of slot s: sources_[before_[s]] to [before_[s + 1]]
+  std::vector<isa::Slot> sources_;
   std::vector<Function> functions_;
+  std::vector<std::uint64_t> overwrites_;
   std::vector<Chain> chains_;
   std::vector<std::uint32_t> roots_;
   std::uint64_t memory_ = 0;

@@ -52,6 +52,18 @@ bool set_non_owning(Checker& c, RegState& reg) {
 
 bool Checker::check_nothing_held(bool exception, bool check_locks, const char* prefix) {
   State& s = state();
+  // Before 6.13 the end of a program asked for the unlock by name; before 6.9 so did each function's.
+  const bool at_exit = std::string_view(prefix).starts_with("BPF_EXIT");
+  if (at_exit && !model().at_least(6, 13)) {
+    const bool asks = s.depth == 0 || !model().at_least(6, 9);
+    if (asks && s.locks != 0 && !in_tree_callback(*this)) return fail(EINVAL, "bpf_spin_unlock is missing");
+    if (asks && s.rcu_locks != 0 && !in_tree_callback(*this))
+      return fail(EINVAL, "bpf_rcu_read_unlock is missing");
+    if (s.depth == 0 && s.preempt_locks != 0)
+      return fail(EINVAL, "{} bpf_preempt_enable{} missing", s.preempt_locks,
+                  s.preempt_locks == 1 ? " is" : "(s) are");
+    check_locks = false;
+  }
   if (check_locks && s.locks != 0)
     return fail(EINVAL, "{} cannot be used inside bpf_spin_lock-ed region", prefix);
   if (exception || s.depth == 0 || !model().at_least(6, 13)) {
@@ -67,6 +79,7 @@ bool Checker::check_nothing_held(bool exception, bool check_locks, const char* p
           note("Unreleased reference id={} alloc_insn={}\n", ref.id, ref.insn);
         leaked = true;
       }
+      if (leaked && at_exit && !model().at_least(6, 13)) return false;
       if (leaked) return fail(EINVAL, "{} would lead to reference leak", prefix);
     }
   }
@@ -488,15 +501,14 @@ int Checker::check_map_kptr_access(isa::Slot slot, unsigned number, std::int32_t
   const Record* record = records().of(*pointer.map());
   if (record == nullptr) return 0;
   // The special fields that the access may touch.
-  const std::int64_t low = std::int64_t{pointer.off} + off + pointer.value.full.smin;
-  const std::int64_t high =
-      std::int64_t{pointer.off} + off + static_cast<std::int64_t>(pointer.value.full.umax) + size;
+  const std::int64_t low = off + pointer.value.full.smin;
+  const std::int64_t high = std::int64_t{off} + static_cast<std::int64_t>(pointer.value.full.umax) + size;
   const Field* field = record->overlap(low, high);
   if (field == nullptr) return 0;
   if (!field->is_kptr() && field->kind != FieldKind::uptr) return 0;
   const auto bad = [](bool) { return -1; };
   if (!pointer.value.is_const()) return bad(fail(EACCES, "kptr access cannot have variable offset"));
-  const std::int64_t at = std::int64_t{pointer.off} + off + static_cast<std::int64_t>(pointer.value.value());
+  const std::int64_t at = std::int64_t{off} + static_cast<std::int64_t>(pointer.value.value());
   if (at != field->offset)
     return bad(fail(EACCES, "kptr access misaligned expected={} off={}", field->offset, at));
   if (size != 8) return bad(fail(EACCES, "kptr access size must be BPF_DW"));

@@ -27,6 +27,7 @@ struct ArithmeticRow {
 };
 
 constexpr ArithmeticRow rows[] = {
+    {&Arithmetic::const_left, 6 << 8 | 4},       {&Arithmetic::range_equality, 6 << 8 | 4},
     {&Arithmetic::low_from_full, 6 << 8 | 8},    {&Arithmetic::both_sides, 6 << 8 | 8},
     {&Arithmetic::signed_logic, 6 << 8 | 10},    {&Arithmetic::sign_extended, 6 << 8 | 10},
     {&Arithmetic::signed_mul, 6 << 8 | 14},      {&Arithmetic::overflowing_add, 6 << 8 | 17},

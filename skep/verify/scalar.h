@@ -21,6 +21,8 @@ namespace skep::verify {
 // What Linux learned over time about numbers. A kernel of version v (major << 8 | minor) has what
 // arithmetic_of says; stable series took fixes up, so the rows follow the kernels that Debian ships.
 struct Arithmetic {
+  bool const_left = true;       // 6.4: a comparison with the constant on the left is decided too
+  bool range_equality = true;   // 6.4: == and != are decided by ranges, not by constants alone
   bool low_from_full = true;    // 6.8: either half view learns from the other, negative ranges included
   bool both_sides = true;       // 6.8: a comparison refines two variables; == meets ranges, != moves an edge
   bool signed_logic = true;     // 6.10: and, or, xor keep signed bounds whenever the result has one sign

@@ -585,10 +585,12 @@ std::optional<bool> compare(isa::Operation operation, unsigned width, const Basi
                             const BasicScalar<W>& b, const Arithmetic& arithmetic) {
   using namespace scalar_detail;
   const Tnum a_bits = a.bits.cast(width), b_bits = b.bits.cast(width);
-  if (!arithmetic.both_sides && !a_bits.is_const() && !b_bits.is_const()) return std::nullopt;
+  if (!arithmetic.both_sides && !(arithmetic.const_left && a_bits.is_const()) && !b_bits.is_const())
+    return std::nullopt;
   switch (operation) {
     case Operation::eq:
       if (a_bits.is_const() && b_bits.is_const()) return a_bits.value == b_bits.value;
+      if (!arithmetic.range_equality) return std::nullopt;
       if ((arithmetic.tnum_overlap && !a_bits.overlaps(b_bits)) || (width == W && disjoint(a.full, b.full)) ||
           disjoint(a.low, b.low))
         return false;

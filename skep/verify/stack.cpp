@@ -142,7 +142,6 @@ void Checker::note_stack_read(const Frame& frame, std::int32_t min, std::int32_t
 
 bool Checker::write_stack(Frame& frame, std::int32_t off, unsigned size, int value) {
   const unsigned index = slot_index(off), slot_number = index / 8;
-  liveness_.wrote(state_->frame().chain, at_, frame.number, size == 8 ? std::uint64_t{1} << slot_number : 0);
   StackSlot* slot = &frame.stack[slot_number];
   if (!allow_ptr_leaks() && slot->is_spilled() && slot->spilled.kind != Kind::scalar && size != 8)
     return fail(EACCES, "attempt to corrupt spilled pointer on stack");
@@ -151,9 +150,10 @@ bool Checker::write_stack(Frame& frame, std::int32_t off, unsigned size, int val
   slot = &frame.stack[slot_number];
   touched_slots_ |= std::uint64_t{1} << slot_number;
   const bool aligned = off % 8 == 0;
-  if (source != nullptr && aligned && source->kind == Kind::scalar && bpf_capable()) {
+  const bool keeps = keeps_all_spills_ || (source != nullptr && !source->value.is_unknown());
+  if (source != nullptr && aligned && source->kind == Kind::scalar && bpf_capable() && keeps) {
     const bool fits = bits_used(*source) <= 8 * size;
-    if (fits) link_before_copy(*source);
+    if (fits && keeps_all_spills_) link_before_copy(*source);
     spill(*slot, *source, size);
     if (!fits) slot->spilled.id = 0;
     note_stack_access(frame.number, slot_number);
@@ -192,7 +192,6 @@ bool Checker::write_stack_somewhere(unsigned number, std::int32_t off, unsigned 
   const bool zero = (source != nullptr && source->is_null()) ||
                     (source == nullptr && store_constant_ && *store_constant_ == 0);
   bool zero_used = false;
-  liveness_.wrote(state_->frame().chain, at_, frame.number, 0);
   note_stack_read(frame, min, max);
   for (std::int32_t i = min; i < max; i++)
     if (!overwrite_special_slot(frame, slot_of(i))) return false;
@@ -269,7 +268,7 @@ bool Checker::read_stack(Frame& frame, std::int32_t off, unsigned size, int valu
   if (held.kind != Kind::scalar) return fail(EACCES, "invalid size of register fill");
   if (value < 0) return true;
   RegState& dst = reg(static_cast<unsigned>(value));
-  if (size <= spilled && off % 8 == 0) {  // the low end
+  if ((keeps_all_spills_ ? size <= spilled : size == spilled) && off % 8 == 0) {  // the low end
     dst = held;
     if (bits_used(held) > 8 * size) unlink(dst);
     note_stack_access(frame.number, slot_number);
@@ -315,12 +314,18 @@ bool Checker::check_stack_bytes(unsigned number, std::int32_t off, std::uint32_t
   const RegState& pointer = reg(number);
   Frame& frame = state_->frame_of(pointer);
   if (size == 0 && !zero_ok) return fail(EACCES, "invalid zero-sized read");
-  if (!check_stack_bounds(number, off, size, by_helper ? " indirect access to" : " read from", by_helper))
-    return false;
+  // Since 6.14 helpers that only read leave the stack as it is, and the messages call their accesses by what
+  // they do.
+  const bool told_apart = model().at_least(6, 14);
+  const bool clobbers = by_helper && (!told_apart || memory.mode == Mode::write);
+  const char* what = !by_helper || (told_apart && !clobbers) ? " read from"
+                     : told_apart                            ? " write to"
+                                                             : " indirect access to";
+  if (!check_stack_bounds(number, off, size, what, by_helper)) return false;
   const bool fixed = pointer.value.is_const();
   std::int32_t min = off, max = off;
   bool uninit = by_helper && memory.uninit;
-  const char* extra = by_helper ? " indirect" : "";
+  const char* extra = by_helper && !told_apart ? " indirect" : "";
   if (fixed) {
     min = max = off + static_cast<std::int32_t>(pointer.value.value());
   } else {
@@ -349,11 +354,11 @@ bool Checker::check_stack_bytes(unsigned number, std::int32_t off, std::uint32_t
     Byte& byte = slot.bytes[slot_index(i) % 8];
     if (byte == Byte::misc) continue;
     if (byte == Byte::zero || (byte == Byte::invalid && allow_uninit_stack())) {
-      if (by_helper) byte = Byte::misc;
+      if (clobbers) byte = Byte::misc;
       continue;
     }
     if (slot.is_spilled() && (slot.spilled.kind == Kind::scalar || allow_ptr_leaks())) {
-      if (by_helper) {
+      if (clobbers) {
         mark_unknown(slot.spilled);
         for (Byte& b : slot.bytes)
           if (b == Byte::spill) b = Byte::misc;

@@ -387,7 +387,8 @@ bool Checker::check_flow() {
       if (seen[target] == unseen) {
         seen[target] = open;
         stack.push_back({target, 0});
-      } else if (seen[target] == open && !bpf_capable()) {
+      } else if (seen[target] == open &&
+                 (!bpf_capable() || (!loops_by_fallthrough_ && !isa::jumps(code_[slot].row())))) {
         return fail(EINVAL, "back-edge from insn {} to {}", slot, target);
       }
     }

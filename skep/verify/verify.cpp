@@ -14,6 +14,10 @@ Checker::Checker(const Model& model, const Options& options)
       records_(model) {
   if (model.prog.type == uapi::ProgType::ext && model.prog.target.prog != nullptr)
     prog_type_ = model.prog.target.prog->type;
+  infers_not_null_ = model.at_least(6, 2);
+  loops_by_fallthrough_ = model.at_least(6, 7);
+  keeps_all_spills_ = locks_in_functions_ = model.at_least(6, 9);
+  checks_lsm_result_ = model.at_least(6, 12);
   links_sums_ = model.at_least(6, 10);
   clears_lonely_ids_ = model.at_least(6, 17);
 }
@@ -52,13 +56,23 @@ bool Checker::prepare() {
   compute_loops();
   summarise_subprogs();
   log_live_registers();
-  std::vector<StackLiveness::Edges> edges(code_.size());
-  for (isa::Slot slot = 0; slot < code_.size(); slot++)
-    if (code_[slot].slots != 0)
-      edges[slot].count = static_cast<std::uint8_t>(successors(slot, edges[slot].next));
+  std::vector<StackLiveness::Edge> edges;
+  std::vector<std::uint64_t> overwrites(code_.size(), 0);
+  for (isa::Slot slot = 0; slot < code_.size(); slot++) {
+    const Code& insn = code_[slot];
+    if (insn.slots == 0) continue;
+    std::array<isa::Slot, 2> next{};
+    const unsigned count = successors(slot, next);
+    for (unsigned i = 0; i < count; i++) edges.push_back({slot, next[i]});
+    const isa::Class action = insn.row().action;
+    const bool store = action == isa::Class::store || action == isa::Class::store_imm;
+    if (store && insn.dst == frame_pointer && insn.row().width == 64 && insn.off < 0 && insn.off % 8 == 0 &&
+        insn.off >= -static_cast<int>(stack_bytes))
+      overwrites[slot] = std::uint64_t{1} << (-insn.off / 8 - 1);
+  }
   std::vector<StackLiveness::Function> functions;
   for (const Subprog& subprog : subprogs_) functions.push_back({subprog.first, subprog.end});
-  liveness_.begin(std::move(edges), std::move(functions));
+  liveness_.begin(edges, std::move(functions), std::move(overwrites));
   return true;
 }
 

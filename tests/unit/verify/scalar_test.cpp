@@ -2,7 +2,8 @@
 // abstract result must hold the concrete results of all pairs of concrete operands.
 //
 // The pairs are those of all tnums, all unsigned and signed intervals and all intervals of the low half. By
-// default a sample of a fixed step is checked; SKEP_EXHAUSTIVE=1 checks every pair (minutes).
+// default a sample of a fixed step is checked; SKEP_EXHAUSTIVE=N checks every Nth pair,
+// 1 all of them (an hour).
 #include "skep/verify/scalar.h"
 
 #include <fmt/format.h>
@@ -88,11 +89,17 @@ const std::vector<Value>& values() {
   return made;
 }
 
+std::uint64_t exhaustive_step() {
+  const char* wanted = std::getenv("SKEP_EXHAUSTIVE");
+  const int step = wanted == nullptr ? 4999 : std::atoi(wanted);
+  return step < 1 ? 1 : static_cast<std::uint64_t>(step);
+}
+
 // Calls check(a, b) for the pairs of the sample; at most a few failures are reported.
 template <class Check>
 void for_pairs(unsigned salt, Check check) {
   const std::vector<Value>& list = values();
-  const std::uint64_t step = std::getenv("SKEP_EXHAUSTIVE") != nullptr ? 1 : 4999;
+  const std::uint64_t step = exhaustive_step();
   const std::uint64_t pairs = std::uint64_t{list.size()} * list.size();
   for (std::uint64_t at = salt % step; at < pairs; at += step) {
     const Value &a = list[at / list.size()], &b = list[at % list.size()];
