@@ -58,7 +58,21 @@ constexpr Option object_options[] = {strict_option, json_option};
 constexpr Option prog_dump_options[] = {{"prog", "NAME", "only this program"},
                                         {"opcodes", "", "print the bytes of each instruction too"},
                                         strict_option};
-constexpr Option btf_options[] = {json_option};
+constexpr Option btf_dump_options[] = {
+    {"c", "", "print C that declares the types (what is called vmlinux.h for a kernel's BTF)"}, json_option};
+
+constexpr Option verify_options[] = {
+    {"prog", "NAME", "only this program; may be given again"},
+    {"kernel", "VERSION", "whose rules count: 6.18 (if not given), 6.12, 6.1"},
+    {"btf", "FILE", "the kernel's types; those of the running kernel if not given"},
+    {"unprivileged", "", "judge as for a task without CAP_BPF and CAP_PERFMON"},
+    {"log", "LEVEL",
+     "print the verifier's log: 1 the path to a rejection, 2 every state, 4 the figures (added up)"},
+    {"cost", "", "show on which lines the verifier spent its instructions"},
+    {"budget", "N", "fail when a program takes more than N instructions to verify"},
+    strict_option,
+    json_option,
+};
 
 constexpr Command table[] = {
     {"run", "OBJECT|SOURCE.c", 1, 1, "run a program on each packet of a capture",
@@ -94,12 +108,21 @@ constexpr Command table[] = {
      "Unlike 'prog\n"
      "dump' it shows sections as they are in the file, whether or not the object can be loaded.",
      disasm_options, run_disasm},
+    {"verify", "OBJECT|SOURCE.c", 1, 1, "say whether the kernel would take each program, and why not",
+     "Loads each program alone into a verifier that runs in this process, needs no privileges and follows "
+     "the\n"
+     "kernel's. A program is accepted, rejected (with the kernel's line, the instruction and the source "
+     "line), or\n"
+     "undecided: it does something that this verifier does not judge yet, which is named. An accept is "
+     "always a\n"
+     "statement. Exits with 0 when all programs are accepted, else with 1.",
+     verify_options, run_verify},
     {"prog dump", "OBJECT|SOURCE.c", 1, 1, "print the instructions of the programs of an object", "",
      prog_dump_options, run_prog_dump},
     {"map show", "OBJECT|SOURCE.c", 1, 1, "list the maps that an object defines", "", object_options,
      run_map_show},
     {"btf dump file", "OBJECT|BTF", 1, 1, "print the types of an object or of a raw BTF file", "",
-     btf_options, run_btf_dump},
+     btf_dump_options, run_btf_dump},
     {"help", "[COMMAND]", 0, 4, "this list, or one command's page", "", {}, run_help},
     {"version", "", 0, 0, "print the version", "", {}, run_version},
 };

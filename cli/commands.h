@@ -76,6 +76,7 @@ int run_disasm(const Arguments& arguments);
 int run_prog_dump(const Arguments& arguments);
 int run_map_show(const Arguments& arguments);
 int run_btf_dump(const Arguments& arguments);
+int run_verify(const Arguments& arguments);
 int run_help(const Arguments& arguments);
 int run_version(const Arguments& arguments);
 

@@ -150,7 +150,11 @@ int run_btf_dump(const Arguments& arguments) {
   }
   auto types = btf::Btf::parse(raw);
   if (!types) return report(std::move(types).error().in(path));
-  if (arguments.has("json")) {
+  if (arguments.has("c")) {
+    Result<std::string> text = btf::print_c(*types);
+    if (!text) return report(std::move(text).error().in(path));
+    say("{}", *text);
+  } else if (arguments.has("json")) {
     base::JsonWriter json(true);
     json.object();
     json.key("types");

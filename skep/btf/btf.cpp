@@ -323,4 +323,15 @@ Result<void> Btf::set_datasec(TypeId id, std::uint32_t size, std::span<const Var
   return {};
 }
 
+Result<void> Btf::set_func_linkage(TypeId id, std::uint32_t linkage) {
+  if (!writable_) return fail(EPERM, "BTF type {}: the BTF is read-only", id);
+  if (id < first_id_ || !has(id) || type(id).kind != Kind::func)
+    return fail(EINVAL, "BTF type {}: is no FUNC of this BTF", id);
+  if (linkage > linkage::extern_) return fail(EINVAL, "BTF type {}: there is no linkage {}", id, linkage);
+  std::size_t at = static_cast<std::size_t>(&types_[offsets_[id - first_id_]] - owned_.data());
+  auto info = base::load<std::uint32_t>(&owned_[at + 4]);
+  base::store(&owned_[at + 4], (info & ~0xffffu) | linkage);
+  return {};
+}
+
 }  // namespace skep::btf

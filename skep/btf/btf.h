@@ -185,7 +185,7 @@ class Btf {
   // byte order are swapped into a copy of the Btf's own.) Checks everything that can be checked without
   // following references: lengths, kinds, type ids, string offsets. EINVAL with the type's number and offset.
   static Result<Btf> parse(Bytes data, const Btf* base = nullptr);
-  // The same, with the bytes handed over; set_datasec() works on such a Btf only.
+  // The same, with the bytes handed over; the set_...() work on such a Btf only.
   static Result<Btf> parse_owned(Buffer data, const Btf* base = nullptr);
 
   Btf(Btf&&) noexcept;
@@ -229,6 +229,8 @@ class Btf {
   // Replaces size and variables of a DATASEC: compilers leave them 0, a loader fills them in from the symbol
   // table and sorts by offset. As many `vars` as there were. Only after parse_owned() (else EPERM).
   Result<void> set_datasec(TypeId id, std::uint32_t size, std::span<const VarSecinfo> vars);
+  // Replaces the linkage (linkage::) of a FUNC. Only after parse_owned() (else EPERM).
+  Result<void> set_func_linkage(TypeId id, std::uint32_t linkage);
 
  private:
   friend class Parser;

@@ -130,7 +130,7 @@ void Lowering::call_local(std::uint32_t function) {
 
 // bpf_loop(count, function, context, flags).
 void Lowering::call_loop(const CallPlan& call) {
-  constexpr std::uint64_t most = 1 << 23;  // BPF_MAX_LOOPS
+  constexpr std::uint64_t most = image::max_loops;
   Label end = e_.label(), done = e_.label(), again = e_.label();
   auto refuse_unless = [&](Cond cond, int error) {
     Label good = e_.label();

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "skep/base/file.h"
+#include "skep/kernel/gunzip.h"
 
 namespace skep::kernel {
 
@@ -103,6 +104,10 @@ Result<std::string> Kernel::kallsyms() {
 }
 
 Result<std::string> Kernel::kconfig() {
+  if (Result<Buffer> packed = base::read_file("/proc/config.gz")) {
+    Buffer text = TRY(gunzip(*packed));
+    return std::string(base::as_text(text));
+  }
   utsname name{};
   ::uname(&name);
   Buffer text = TRY(base::read_file(fmt::format("/boot/config-{}", name.release)));

@@ -28,7 +28,7 @@ class Kernel final : public uapi::Sys {
   // /sys/kernel/btf/<module>, vmlinux when `module` is empty.
   Result<Buffer> kernel_btf(std::string_view module) override;
   Result<std::string> kallsyms() override;
-  // /boot/config-<release>; ENOENT where the distribution does not install it.
+  // /proc/config.gz, else /boot/config-<release>; ENOENT where there is neither.
   Result<std::string> kconfig() override;
   uapi::KernelVersion kernel_version() override;
   std::uint32_t possible_cpus() override;

@@ -18,7 +18,8 @@ namespace skep::object {
 
 // What stands in the place of an instruction whose question has no answer: the verifier refuses it only if
 // the program can reach it.
-inline constexpr std::int32_t core_poison = 195896080;  // call 0xbad2310
+inline constexpr std::int32_t kfunc_poison = 2002000000;  // plus the number of the absent kfunc's extern
+inline constexpr std::int32_t core_poison = 195896080;    // call 0xbad2310
 
 // Applies all records of `program` to its instructions. `local` holds the program's types, `targets` the
 // kernel's: vmlinux, then modules. A record without an answer poisons its instruction and adds a line to

@@ -21,15 +21,17 @@ Result<Object> Loader::run() {
   for (MapSpec& map : spec_.maps) object_.maps_.emplace_back().spec_ = std::move(map);
   for (ProgramSpec& program : spec_.programs) object_.programs_.emplace_back().spec_ = std::move(program);
 
-  TRY(choose_programs());  // before anything is made: unknown names and sections cost nothing
-  TRY(load_btf());         // maps and programs refer to it
-  TRY(fill_kconfig());     // contents of a map
-  TRY(create_maps());      // programs refer to maps
-  TRY(fill_inner_maps());  // once all maps are there
+  TRY(choose_programs());     // before anything is made: unknown names and sections cost nothing
+  TRY(load_btf());            // maps and programs refer to it
+  TRY(fill_kconfig());        // contents of a map
+  TRY(prepare_struct_ops());  // contents of maps, and what programs are for
+  TRY(create_maps());         // programs refer to maps
+  TRY(fill_inner_maps());     // once all maps are there
   TRY(find_ksyms());
   for (Program& program : object_.programs_)
     if (wanted(program)) TRY(load_program(program));
   TRY(fill_program_slots());  // once all programs are there
+  fill_struct_ops();
   return std::move(object_);
 }
 
@@ -52,8 +54,6 @@ Result<void> Loader::choose_programs() {
     if (wanted_[i] && program.type == uapi::ProgType::unspec)
       return fail(EINVAL, "program '{}': section '{}' is not a known SEC() name", program.name,
                   program.section);
-    if (wanted_[i] && program.type == uapi::ProgType::struct_ops)
-      return fail(ENOTSUP, "program '{}': struct_ops programs cannot be loaded yet", program.name);
   }
   return {};
 }

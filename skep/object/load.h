@@ -29,7 +29,8 @@ struct LoadOptions {
   std::vector<std::string> programs{};   // load just these; empty: all with autoload
   std::uint32_t log_level = 0;           // of BPF_PROG_LOAD; 0: a log only for what is refused
   std::uint32_t log_size = 0;            // bytes to begin with when log_level > 0; grows as needed
-  const btf::Btf* btf = nullptr;         // types that CO-RE adapts to; null: those of the Sys
+  const btf::Btf* btf = nullptr;         // the kernel's types; null: those of the Sys
+  const btf::Btf* core_btf = nullptr;    // types that CO-RE adapts to; null: the kernel's
   std::string kconfig{};                 // "CONFIG_X=y" lines that count before the Sys's
   std::string pin_root = "/sys/fs/bpf";  // where maps with Pinning::by_name go
   Explain explain = nullptr;

@@ -34,6 +34,7 @@ constexpr MapType without_btf[] = {
     MapType::prog_array,
     MapType::ringbuf,
     MapType::user_ringbuf,
+    MapType::struct_ops,  // the kernel's own types
 };
 
 // Sizes of ring buffers: whole pages, a power of two.
@@ -68,6 +69,11 @@ Result<uapi::Handle> Loader::create_map(MapSpec& map, int inner_fd, bool inner) 
     create.btf_fd = object_.btf_fd();
     create.btf_key_type_id = map.key_type_id;
     create.btf_value_type_id = map.value_type_id;
+  }
+  for (const StructOps& ops : struct_ops_) {
+    if (inner || &object_.maps_[ops.map].spec_ != &map) continue;
+    create.btf_fd = object_.btf_fd();
+    create.btf_vmlinux_value_type_id = ops.value_id;
   }
   Result<uapi::Handle> handle = uapi::map_create(sys_, create);
   if (!handle && typed) {
@@ -119,16 +125,17 @@ Result<void> Loader::pin_map(const Map& map, const std::string& path) {
 Result<void> Loader::fill_map(Map& map) {
   MapSpec& spec = map.spec_;
   if (spec.type == MapType::arena) {
-    if (spec.contents.empty()) return {};
-    std::size_t length = (spec.contents.size() + page_size - 1) / page_size * page_size;
-    if (length / page_size > spec.max_entries)
+    // Mapped as a whole once, with or without globals: the first mapping fixes its address, and a program
+    // that computes user addresses is refused before that.
+    std::size_t length = std::size_t{spec.max_entries} * page_size;
+    if (spec.contents.size() > length)
       return fail(E2BIG, "map '{}': {} bytes of globals do not fit into its {} pages", spec.name,
                   spec.contents.size(), spec.max_entries);
     void* at = nullptr;
     if (long result = sys_.map(map.fd(), 0, length, true, &at); result < 0)
       return fail(static_cast<int>(-result), "map '{}': cannot map its globals: {}", spec.name,
                   base::errno_text(static_cast<int>(-result)));
-    std::memcpy(at, spec.contents.data(), spec.contents.size());
+    if (!spec.contents.empty()) std::memcpy(at, spec.contents.data(), spec.contents.size());
     sys_.unmap(at, length);
     return {};
   }
@@ -152,8 +159,6 @@ Result<void> Loader::create_maps() {
   for (Map& map : object_.maps_) {
     MapSpec& spec = map.spec_;
     if (!spec.autocreate) continue;
-    if (spec.origin == MapOrigin::struct_ops)
-      return fail(ENOTSUP, "map '{}': struct_ops maps cannot be loaded yet", spec.name);
     adjust(spec, sys_);
     std::string path = spec.pin_path;
     if (path.empty() && spec.pinning == Pinning::by_name) path = options_.pin_root + "/" + spec.name;
@@ -196,7 +201,7 @@ Result<void> Loader::fill_inner_maps() {
 
 Result<void> Loader::fill_program_slots() {
   for (Map& map : object_.maps_) {
-    if (map.fd() < 0 || map.reused_) continue;
+    if (map.fd() < 0 || map.reused_ || map.spec_.origin == MapOrigin::struct_ops) continue;
     for (const InitialSlot& slot : map.spec_.initial) {
       if (!slot.is_program || slot.index >= object_.programs_.size()) continue;
       const Program& program = object_.programs_[slot.index];

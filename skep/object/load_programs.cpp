@@ -146,7 +146,7 @@ Result<void> Loader::relocate(ProgramSpec& program) {
         } else {
           // A weak kfunc that is absent may stand behind a check: the verifier refuses it only if reached.
           insn.set_src(0);
-          insn.imm = core_poison;
+          insn.imm = kfunc_poison + static_cast<std::int32_t>(reloc.index & 0xffff);
           note(fmt::format("program '{}': slot {} calls '{}', which this side does not have", program.name,
                            reloc.slot, spec_.externs[reloc.index].name));
         }
@@ -162,7 +162,9 @@ Result<void> Loader::load_program(Program& program) {
   if (!spec.core_relos.empty()) {
     if (!spec_.btf) return fail(EINVAL, "program '{}': CO-RE records without the object's BTF", spec.name);
     std::vector<const btf::Btf*> targets;
-    if (needs_target(spec)) {
+    if (needs_target(spec) && options_.core_btf) {
+      targets.push_back(options_.core_btf);
+    } else if (needs_target(spec)) {
       Result<const btf::Btf*> target = target_btf();
       if (!target)
         return Failure(std::move(target).error().in(fmt::format("program '{}': CO-RE", spec.name)));
@@ -188,6 +190,11 @@ Result<void> Loader::load_program(Program& program) {
   if (spec.sleepable) load.flags |= uapi::load_sleepable;
   if (spec.frags) load.flags |= uapi::load_xdp_has_frags;
   load.attach_btf_id = TRY(attach_target(spec));
+  if (spec.type == uapi::ProgType::struct_ops) {
+    const StructOpsHook& hook = hooks_[static_cast<std::size_t>(&program - object_.programs_.data())];
+    load.attach_btf_id = hook.struct_id;
+    load.expected_attach_type = static_cast<uapi::AttachType>(hook.member);
+  }
 
   Buffer funcs, lines;
   if (object_.btf_fd() >= 0 && covers_functions(spec, spec.func_info)) {

@@ -44,6 +44,11 @@ class Loader {
   Result<void> fill_inner_maps();
   Result<void> fill_program_slots();
 
+  // load_struct_ops.cpp
+  Result<void> prepare_struct_ops();
+  Result<void> lay_out_struct_ops(Map& map);
+  void fill_struct_ops();
+
   // load_programs.cpp
   Result<void> load_program(Program& program);
   Result<void> relocate(ProgramSpec& program);
@@ -59,12 +64,26 @@ class Loader {
     bool found = false;
   };
 
+  // The member of a struct of operations that a program is for; struct_id 0: none.
+  struct StructOpsHook {
+    btf::TypeId struct_id = 0;  // in the target's BTF
+    std::uint32_t member = 0;
+  };
+  // A struct_ops map: the type of its value in the target's BTF, and where programs go (key: byte offset).
+  struct StructOps {
+    std::uint32_t map = 0;
+    btf::TypeId value_id = 0;
+    std::vector<InitialSlot> slots;
+  };
+
   uapi::Sys& sys_;
   ObjectSpec spec_;  // programs and maps move into object_
   const LoadOptions& options_;
   Object object_;
   std::vector<bool> wanted_;  // per program
   std::vector<Resolved> externs_;
+  std::vector<StructOpsHook> hooks_;  // per program
+  std::vector<StructOps> struct_ops_;
   // The target's types, once something asked for them.
   bool target_tried_ = false;
   std::optional<Buffer> target_bytes_;

@@ -86,8 +86,9 @@ Result<ObjectSpec> parse(Bytes object, const OpenOptions& options, Diagnostics& 
   TRY(read_externs(p));
   TRY(read_functions(p));  // all functions, before the calls between them
   TRY(read_relocations(p));
-  TRY(link_programs(p));  // decides which functions are programs
-  TRY(read_initial(p));   // names programs by their index
+  TRY(link_programs(p));   // decides which functions are programs
+  TRY(hide_functions(p));  // once it is known which are programs
+  TRY(read_initial(p));    // names programs by their index
   p.spec.btf = p.btf;
   return std::move(p.spec);
 }

@@ -3,6 +3,7 @@
 // Symbols of type FUNC say it. Compilers before clang 5 gave functions untyped global symbols, and some
 // assemblers none at all; then the global symbols, or the section as a whole, are the functions.
 #include <algorithm>
+#include <set>
 
 #include "skep/isa/decode.h"
 #include "skep/object/parsing.h"
@@ -59,11 +60,13 @@ Result<void> read_section(Parsing& p, const elf::Section& section) {
     if (bytes % 8 != 0 || bytes > size - symbol.value)
       return fail(EINVAL, "section '{}' offset {:#x}: function '{}' has {} bytes, which its section has not",
                   section.name, symbol.value, symbol.name, bytes);
-    p.functions.push_back({.name = symbol.name,
-                           .section = section.index,
-                           .first = static_cast<Slot>(symbol.value / 8),
-                           .count = static_cast<Slot>(bytes / 8),
-                           .global = symbol.binding != elf::stb::local});
+    p.functions.push_back(
+        {.name = symbol.name,
+         .section = section.index,
+         .first = static_cast<Slot>(symbol.value / 8),
+         .count = static_cast<Slot>(bytes / 8),
+         .global = symbol.binding != elf::stb::local,
+         .hidden = symbol.visibility == elf::stv::hidden || symbol.visibility == elf::stv::internal});
   }
   return {};
 }
@@ -73,6 +76,23 @@ Result<void> read_section(Parsing& p, const elf::Section& section) {
 Result<void> read_functions(Parsing& p) {
   for (const elf::Section& section : p.file.sections())
     if (p.meanings[section.index] == Meaning::code && !section.bytes.empty()) TRY(read_section(p, section));
+  return {};
+}
+
+// The kernel verifies a global function by itself, for any arguments, and a static one where it is called.
+// Whoever hides a function wants the latter.
+Result<void> hide_functions(Parsing& p) {
+  if (!p.btf) return {};
+  std::set<std::string_view> hidden;
+  for (const FunctionDef& f : p.functions)
+    if (f.global && f.hidden && f.program == none) hidden.insert(f.name);
+  if (hidden.empty()) return {};
+  for (btf::TypeId id = p.btf->first_id(); id < p.btf->type_count(); id++) {
+    btf::Type type = p.btf->type(id);
+    if (type.kind == btf::Kind::func && type.func_linkage() == btf::linkage::global &&
+        hidden.contains(type.name()))
+      TRY(p.btf->set_func_linkage(id, btf::linkage::static_));
+  }
   return {};
 }
 

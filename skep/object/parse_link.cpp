@@ -1,6 +1,7 @@
 // Programs: each gets its own code and, behind it, every function that it reaches, once. Addresses are fixed
 // to the new places; records of .BTF.ext move along.
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "skep/object/parsing.h"
@@ -23,9 +24,10 @@ class Linker {
   Linker(Parsing& p, ProgramSpec& program, std::uint64_t& budget)
       : p_(p), program_(program), budget_(budget) {}
 
-  Result<void> run(std::uint32_t entry) {
-    reach(entry);
-    for (std::size_t i = 0; i < order_.size(); i++) TRY(append(order_[i]));  // grows while it runs
+  // `behind`: a function that comes last although nothing calls it; none: there is none.
+  Result<void> run(std::uint32_t entry, std::uint32_t behind) {
+    TRY(place_all(entry));
+    if (behind != none) TRY(place_all(behind));
     for (const Pending& call : pending_) connect(call);
     return {};
   }
@@ -35,9 +37,38 @@ class Linker {
     Slot slot;
     const CodeReloc* target;
   };
+  // A function whose callees are being placed.
+  struct Walk {
+    std::span<const CodeReloc> relocs;
+    std::size_t next = 0;
+  };
 
-  void reach(std::uint32_t function) {
-    if (placed_.emplace(function, 0).second) order_.push_back(function);
+  // The function and all that it reaches, each behind the first that names it: the order of libbpf, in which
+  // the kernel numbers functions.
+  Result<void> place_all(std::uint32_t function) {
+    std::vector<Walk> walks;
+    auto place = [&](std::uint32_t index) -> Result<void> {
+      if (placed_.contains(index)) return {};
+      TRY(append(index));
+      walks.push_back({relocs_of(index)});
+      return {};
+    };
+    TRY(place(function));
+    while (!walks.empty()) {
+      Walk& walk = walks.back();
+      if (walk.next == walk.relocs.size()) {
+        walks.pop_back();
+        continue;
+      }
+      const CodeReloc& reloc = walk.relocs[walk.next++];
+      if (reloc.kind != TargetKind::reloc) TRY(place(reloc.function));
+    }
+    return {};
+  }
+
+  std::span<const CodeReloc> relocs_of(std::uint32_t index) const {
+    const FunctionDef& f = p_.functions[index];
+    return within(p_.code[f.section].relocs, f, [](const CodeReloc& r) { return r.reloc.slot; });
   }
 
   Result<void> append(std::uint32_t index) {
@@ -47,7 +78,7 @@ class Linker {
     auto funcs = within(code.func_info, f, by_record);
     auto lines = within(code.line_info, f, by_record);
     auto cores = within(code.core_relos, f, by_record);
-    auto relocs = within(code.relocs, f, [](const CodeReloc& r) { return r.reloc.slot; });
+    auto relocs = relocs_of(index);
 
     auto first = static_cast<Slot>(program_.insns.size());
     if (f.count > max_program_insns - first)
@@ -83,7 +114,6 @@ class Linker {
     for (const CodeReloc& r : relocs) {
       Slot slot = moved(r.reloc.slot);
       if (r.kind != TargetKind::reloc) {
-        reach(r.function);
         pending_.push_back({slot, &r});
         continue;
       }
@@ -137,10 +167,32 @@ class Linker {
   Parsing& p_;
   ProgramSpec& program_;
   std::uint64_t& budget_;
-  std::vector<std::uint32_t> order_;                // functions, as they are placed
   std::unordered_map<std::uint32_t, Slot> placed_;  // function -> its first slot
   std::vector<Pending> pending_;
 };
+
+// The functions that handle the exceptions of programs, by program: a tag on the program names them,
+// "exception_callback:NAME". Two tags on one are for the verifier to refuse: none.
+std::map<std::string_view, std::uint32_t> exception_callbacks(const Parsing& p) {
+  constexpr std::string_view prefix = "exception_callback:";
+  std::map<std::string_view, std::uint32_t> out;
+  if (!p.btf) return out;
+  for (btf::TypeId id = p.btf->first_id(); id < p.btf->type_count(); id++) {
+    btf::Type tag = p.btf->type(id);
+    if (tag.kind != btf::Kind::decl_tag || !tag.name().starts_with(prefix)) continue;
+    btf::Type of = p.btf->type(tag.type());
+    if (of.kind != btf::Kind::func) continue;
+    auto [entry, is_first] = out.emplace(of.name(), none);
+    if (is_first) {
+      std::string_view name = tag.name().substr(prefix.size());
+      for (std::uint32_t i = 0; i < p.functions.size(); i++)
+        if (p.functions[i].name == name && p.functions[i].global && !p.functions[i].hidden) entry->second = i;
+    } else {
+      entry->second = none;
+    }
+  }
+  return out;
+}
 
 void read_section_name(Parsing& p, ProgramSpec& program) {
   uapi::SectionMatch match = uapi::find_section(program.section);
@@ -174,6 +226,7 @@ Result<bool> is_program(Parsing& p, const FunctionDef& f) {
 
 Result<void> link_programs(Parsing& p) {
   std::uint64_t budget = max_linked_insns;
+  std::map<std::string_view, std::uint32_t> callbacks = exception_callbacks(p);
   for (std::uint32_t i = 0; i < p.functions.size(); i++) {
     FunctionDef& f = p.functions[i];
     bool program = TRY(is_program(p, f));
@@ -183,7 +236,8 @@ Result<void> link_programs(Parsing& p) {
     spec.section = p.file.section(f.section).name;
     spec.license = p.spec.license;
     read_section_name(p, spec);
-    TRY(Linker(p, spec, budget).run(i));
+    auto callback = callbacks.find(f.name);
+    TRY(Linker(p, spec, budget).run(i, callback == callbacks.end() ? none : callback->second));
     f.program = static_cast<std::uint32_t>(p.spec.programs.size());
     p.spec.programs.push_back(std::move(spec));
   }

@@ -36,6 +36,7 @@ struct FunctionDef {
   std::uint32_t section = 0;
   Slot first = 0, count = 0;  // in its section
   bool global = false;
+  bool hidden = false;           // global among the files of one object, for the kernel static
   bool called = false;           // something in the object calls it or takes its address
   std::uint32_t program = none;  // its index in ObjectSpec::programs
   // Its records of .BTF.ext and its relocations: ranges of the section's, sorted by slot.
@@ -95,6 +96,7 @@ Result<void> read_functions(Parsing& p);    // functions and programs of all cod
 Result<void> read_relocations(Parsing& p);  // of code: what each instruction names
 Result<void> read_initial(Parsing& p);      // of .maps and .struct_ops: what their slots hold
 Result<void> link_programs(Parsing& p);     // each program with all functions that it reaches
+Result<void> hide_functions(Parsing& p);    // hidden ones are static in the BTF
 
 // An array map with one value for a section of globals, named as libbpf does; sizes and contents are left.
 MapSpec internal_map(std::string_view object, std::string_view section, MapOrigin origin);

@@ -118,7 +118,9 @@ struct MapSpec {
   bool freeze = false;               // BPF_MAP_FREEZE once it is filled
   std::vector<MapSpec> inner;        // template of a map-in-map's values; at most one
   std::vector<InitialSlot> initial;  // sorted by key
-  Buffer contents;                   // the value of key 0 of an internal map; arena: its first bytes
+  // The value of key 0 of an internal map; arena: its first bytes; struct_ops: the variable, once loaded the
+  // value that registers it (the kernel's layout, program descriptors in it).
+  Buffer contents;
 
   // Made for a data section or .kconfig, not written as a map in the source.
   bool is_internal() const {

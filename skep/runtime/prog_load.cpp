@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "skep/runtime/model.h"
 #include "skep/runtime/perf_map.h"
 #include "skep/runtime/state.h"
 
@@ -21,13 +22,6 @@ constexpr std::size_t license_limit = 128;
 // Bits of prog_flags.
 constexpr std::uint32_t known_flags = 0xff;  // BPF_F_STRICT_ALIGNMENT (1 << 0) … BPF_F_TEST_REG_INVARIANTS
 constexpr std::uint32_t log_levels = 15;     // BPF_LOG_MASK
-
-// license_is_gpl_compatible() of include/linux/license.h.
-bool is_gpl(std::string_view license) {
-  constexpr std::string_view compatible[] = {"GPL",          "GPL v2",       "GPL and additional rights",
-                                             "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
-  return std::find(std::begin(compatible), std::end(compatible), license) != std::end(compatible);
-}
 
 // Program types that lower and run here; the others are refused by name.
 bool runs_here(ProgType type) {

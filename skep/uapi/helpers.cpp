@@ -203,6 +203,7 @@ constexpr Variant variants[] = {
     {27, types(P::perf_event), {{A::context, A::map, A::anything}, any_licence}},
     // Programs that hold a socket name it; the others have it in their context.
     {46, types(P::tracing, P::lsm, P::syscall), {{A::sock_or_null}, any_licence}},
+    {46, types(P::sk_reuseport), {{A::sock}, any_licence}},
     {49,
      types(P::cgroup_sockopt, P::tracing, P::struct_ops, P::lsm),
      {{A::sock, A::anything, A::anything, A::mem, A::size}, any_licence}},

@@ -9,6 +9,7 @@ OWNERS = {  # header pattern -> folders whose .cpp files may include it
     r"asmjit/": {"skep/jit"},
     r"Zydis/": {"skep/kernel", "cli"},
     r"pcap(/pcap)?\.h|pcap\.h": {"skep/net", "bench"},
+    r"zlib\.h": {"skep/kernel", "tests"},
     r"zstd\.h": {"skep/net", "tests"},
     r"lzma\.h": {"skep/btf", "tests"},
 }

@@ -12,6 +12,7 @@
 #include "skep/object/parse.h"
 #include "skep/uapi/attr.h"
 #include "tests/support/objects.h"
+#include "tests/support/xz.h"
 
 namespace skep::object {
 namespace {
@@ -22,11 +23,12 @@ class Notes final : public uapi::Sys {
   struct Loaded {
     std::string name;
     std::vector<Insn> insns;
-    std::uint32_t func_infos = 0, type = 0;
+    std::uint32_t func_infos = 0, type = 0, attach_btf_id = 0, attach_type = 0;
   };
   std::vector<std::string> lines;
   std::map<int, std::string> map_names;  // by descriptor
   std::map<std::string, Buffer> values;  // of key 0
+  std::map<std::string, std::uint32_t> vmlinux_types;
   std::vector<Loaded> programs;
   std::set<int> open;
   std::string refused_program, log;
@@ -39,6 +41,7 @@ class Notes final : public uapi::Sys {
         auto* a = static_cast<uapi::MapCreateAttr*>(attr);
         int fd = give();
         map_names[fd] = a->map_name;
+        vmlinux_types[a->map_name] = a->btf_vmlinux_value_type_id;
         sizes_[fd] = a->value_size;
         lines.push_back(fmt::format("create {}", a->map_name));
         return fd;
@@ -65,7 +68,12 @@ class Notes final : public uapi::Sys {
           return -EACCES;
         }
         auto* insns = reinterpret_cast<const Insn*>(a->insns);
-        programs.push_back({a->prog_name, {insns, insns + a->insn_cnt}, a->func_info_cnt, a->prog_type});
+        programs.push_back({a->prog_name,
+                            {insns, insns + a->insn_cnt},
+                            a->func_info_cnt,
+                            a->prog_type,
+                            a->attach_btf_id,
+                            a->expected_attach_type});
         lines.push_back(fmt::format("load {}", a->prog_name));
         return give();
       }
@@ -208,7 +216,7 @@ TEST(Load, RefusesWhatItCannotDo) {
   EXPECT_EQ(unknown.error().message, "object 'tiny' has no program 'nope' (it has: pass)");
   auto struct_ops = load(sys, spec_of("struct_ops.clang19-v3.o"));
   ASSERT_FALSE(struct_ops);
-  EXPECT_EQ(struct_ops.error().code, ENOTSUP);
+  EXPECT_EQ(struct_ops.error().message, "map 'tiny': kernel BTF: no kernel BTF");
 
   ObjectSpec spec = spec_of("tiny.clang19-v3.o");
   spec.programs[0].section = "foo";
@@ -217,6 +225,64 @@ TEST(Load, RefusesWhatItCannotDo) {
   ASSERT_FALSE(section);
   EXPECT_EQ(section.error().message, "program 'pass': section 'foo' is not a known SEC() name");
   EXPECT_TRUE(sys.lines.empty());
+}
+
+// Members go where this kernel's struct has them, and programs are told which member they are for.
+TEST(Load, StructOps) {
+  auto bytes = test_support::read_xz(SKEP_DATA_DIR "/btf/linux-6.12.btf.xz");
+  if (!bytes) GTEST_SKIP() << "no BTF of a kernel: " << bytes.error().message;
+  auto kernel = btf::Btf::parse(*bytes);
+  ASSERT_TRUE(kernel) << kernel.error().message;
+  LoadOptions options{.btf = &*kernel};
+
+  Notes sys;
+  ObjectSpec spec = spec_of("struct_ops.clang19-v3.o");
+  auto twice = load(sys, spec, options);
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().message,
+            "map 'tiny': member 'undo_cwnd': program 'tiny_ssthresh' is already used for another member");
+  EXPECT_TRUE(sys.open.empty());
+
+  std::erase_if(spec.find_map("tiny")->initial, [](const InitialSlot& slot) { return slot.key == 2; });
+  auto object = load(sys, spec, options);
+  ASSERT_TRUE(object) << object.error().message;
+  btf::Type ops = kernel->type(*kernel->find("tcp_congestion_ops", btf::Kind::struct_));
+  btf::TypeId value_id = *kernel->find("bpf_struct_ops_tcp_congestion_ops", btf::Kind::struct_);
+  EXPECT_EQ(sys.vmlinux_types["tiny"], value_id);
+  const Map* map = object->map("tiny");
+  ASSERT_EQ(map->spec().contents.size(), kernel->type(value_id).size());
+  std::uint32_t data = 0, index = 0;
+  for (btf::Member member : kernel->type(value_id).members())
+    if (member.name == "data") data = member.bit_offset / 8;
+  ASSERT_GT(data, 0u);
+  for (btf::Member member : ops.members()) {
+    const std::uint8_t* at = map->spec().contents.data() + data + member.bit_offset / 8;
+    if (member.name == "flags") {
+      EXPECT_EQ(base::load<std::uint32_t>(at), 5u);
+    }
+    if (member.name == "name") {
+      EXPECT_EQ(std::string(reinterpret_cast<const char*>(at)), "tiny");
+    }
+    if (member.name == "init" || member.name == "ssthresh") {
+      const Program* program = object->program(fmt::format("tiny_{}", member.name));
+      EXPECT_EQ(base::load<std::uint64_t>(at), static_cast<std::uint64_t>(program->fd()));
+      for (const Notes::Loaded& loaded : sys.programs)
+        if (loaded.name == program->name()) {
+          EXPECT_EQ(loaded.attach_btf_id, ops.id);
+          EXPECT_EQ(loaded.attach_type, index);
+        }
+    }
+    index++;
+  }
+
+  // Types without the kernel's own struct around it.
+  spec.find_map("tiny_link")->autocreate = false;
+  options.btf = spec.btf.get();
+  auto none = load(sys, spec, options);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().message,
+            "map 'tiny': the kernel has no struct_ops 'tcp_congestion_ops' (there is a struct, but nothing "
+            "that takes its operations)");
 }
 
 TEST(Load, GoesOnWithoutBtf) {

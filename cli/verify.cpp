@@ -1,0 +1,388 @@
+// skep verify: the kernel's verdict on each program of an object, without a kernel.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "cli/commands.h"
+#include "cli/compile.h"
+#include "cli/text.h"
+#include "skep/base/diagnostics.h"
+#include "skep/base/file.h"
+#include "skep/base/json.h"
+#include "skep/isa/decode.h"
+#include "skep/isa/print.h"
+#include "skep/kernel/kernel.h"
+#include "skep/object/load.h"
+#include "skep/object/parse.h"
+#include "skep/runtime/verify_sys.h"
+#include "skep/uapi/helpers.h"
+#include "skep/uapi/prog_types.h"
+
+namespace skep::cli {
+
+namespace {
+
+constexpr std::string_view host_btf = "/sys/kernel/btf/vmlinux";
+
+// The kernels whose rules the verifier has, and that its verdicts are held against.
+constexpr struct {
+  std::string_view name;
+  uapi::KernelVersion version;
+} kernels[] = {{"6.18", {6, 18, 0}}, {"6.12", {6, 12, 0}}, {"6.1", {6, 1, 0}}};
+
+struct VerifyCommand {
+  std::string source;
+  std::vector<std::string> programs;
+  uapi::KernelVersion version = kernels[0].version;
+  std::string version_name{kernels[0].name};
+  std::string btf;
+  std::uint32_t log_level = 0;
+  std::uint64_t budget = 0;  // 0: none
+  bool cost = false, unprivileged = false, json = false, strict = false;
+};
+
+Result<VerifyCommand> read_options(const Arguments& arguments) {
+  VerifyCommand out;
+  out.source = arguments.positional[0];
+  out.programs = arguments.all("prog");
+  if (const std::string* name = arguments.find("kernel")) {
+    auto known =
+        std::find_if(std::begin(kernels), std::end(kernels), [&](auto& k) { return k.name == *name; });
+    if (known == std::end(kernels))
+      return fail(EINVAL, "--kernel {}: the rules of 6.18, 6.12 and 6.1 are known", *name);
+    out.version = known->version;
+    out.version_name = known->name;
+  }
+  if (const std::string* file = arguments.find("btf")) out.btf = *file;
+  if (const std::string* level = arguments.find("log"))
+    out.log_level = static_cast<std::uint32_t>(TRY(parse_number("log", *level, 1, 7)));
+  if (const std::string* n = arguments.find("budget"))
+    out.budget = TRY(parse_number("budget", *n, 1, 1'000'000));
+  out.cost = arguments.has("cost");
+  out.unprivileged = arguments.has("unprivileged");
+  out.json = arguments.has("json");
+  out.strict = arguments.has("strict");
+  return out;
+}
+
+enum class Decision : std::uint8_t { accepted, rejected, undecided, not_loaded };
+constexpr std::string_view decision_names[] = {"accepted", "rejected", "undecided", "not loaded"};
+
+struct Place {
+  std::string function;
+  std::string file;
+  std::uint32_t line = 0, column = 0;
+  std::string_view text;  // the source line, as the BTF holds it
+  auto operator<=>(const Place&) const = default;
+};
+
+// One program and what was found.
+struct Judgement {
+  const object::ProgramSpec* program = nullptr;
+  Decision decision{};
+  int code = 0;
+  std::string reason;
+  runtime::Judged judged;  // model is null when the verifier was not reached
+
+  const verify::Verdict& verdict() const { return judged.verdict; }
+};
+
+// Where an instruction comes from; line 0: not known.
+Place place_of(const runtime::Judged& judged, isa::Slot slot) {
+  Place out;
+  if (!judged.model) return out;
+  const verify::ProgModel& prog = judged.model->model.prog;
+  isa::Slot function_start = 0;
+  for (const verify::SubprogFacts& sub : judged.verdict.subprogs)
+    if (slot >= sub.first && slot < sub.end) {
+      out.function = sub.name;
+      function_start = sub.first;
+    }
+  if (out.function.empty() && judged.verdict.subprogs.empty()) out.function = prog.name;
+  if (!prog.btf) return out;
+  auto after = std::upper_bound(prog.lines.begin(), prog.lines.end(), slot,
+                                [](isa::Slot s, const verify::LineInfo& line) { return s < line.slot; });
+  // Code that the compiler made up has line 0: it belongs to what stands before it.
+  do {
+    if (after == prog.lines.begin() || (--after)->slot < function_start) return out;
+  } while (after->line_col >> 10 == 0);
+  out.file = prog.btf->string(after->file_off);
+  out.line = after->line_col >> 10;
+  out.column = after->line_col & 0x3ff;
+  out.text = prog.btf->string(after->line_off);
+  return out;
+}
+
+std::string instruction_text(const runtime::Judged& judged, isa::Slot slot) {
+  if (!judged.model || slot >= judged.model->model.prog.insns.size()) return "";
+  auto decoded = isa::decode(judged.model->model.prog.insns, slot);
+  if (!decoded) return "";
+  constexpr std::string_view call = "call ";
+  auto name = [](std::uint32_t id) {
+    const uapi::Helper* helper = uapi::find_helper(id);
+    return helper ? helper->name : std::string_view();
+  };
+  std::string text = isa::print(*decoded, {.dialect = isa::Dialect::log, .helper_name = name});
+  bool named = decoded->row().operation == isa::Operation::call_helper &&
+               uapi::find_helper(static_cast<std::uint32_t>(decoded->imm_low()));
+  if (named && text.starts_with(call)) text.insert(call.size(), "bpf_");
+  return text;
+}
+
+// What is read once for all programs.
+struct Side {
+  Buffer btf_bytes;
+  std::optional<btf::Btf> btf;
+  std::string kconfig, kallsyms;
+};
+
+Result<void> prepare(const VerifyCommand& command, Side& side) {
+  std::string path = command.btf.empty() ? std::string(host_btf) : command.btf;
+  Result<Buffer> bytes = base::read_file(path);
+  if (bytes) {
+    side.btf_bytes = std::move(*bytes);
+    side.btf = TRY(btf::Btf::parse(side.btf_bytes));
+  } else if (!command.btf.empty()) {
+    return Failure(std::move(bytes).error());
+  }
+  kernel::Kernel here;
+  if (auto text = here.kconfig()) side.kconfig = std::move(*text);
+  if (auto text = here.kallsyms()) side.kallsyms = std::move(*text);
+  return {};
+}
+
+Judgement judge(const object::ObjectSpec& spec, const object::ProgramSpec& program,
+                const VerifyCommand& command, const Side& side) {
+  runtime::VerifyOptions options;
+  options.kernel_btf_bytes = side.btf_bytes;
+  options.around.kernel_btf = side.btf ? &*side.btf : nullptr;
+  options.around.version = command.version;
+  if (command.unprivileged) options.around.privileges = verify::Privileges::none();
+  options.around.cpus = kernel::Kernel().possible_cpus();
+  options.kconfig = side.kconfig;
+  options.kallsyms = side.kallsyms;
+  options.own_log_level = true;
+  options.verify.log_level = command.log_level;
+  runtime::VerifySys sys(std::move(options));
+  object::LoadOptions load;
+  load.programs = {program.name};
+  load.btf = side.btf ? &*side.btf : nullptr;
+  load.log_level = 1;  // one attempt; the log is taken from the verdict
+  Result<object::Object> loaded = object::load(sys, spec, load);
+
+  Judgement out;
+  out.program = &program;
+  if (sys.judged().empty()) {
+    out.decision = Decision::not_loaded;
+    if (!loaded) {
+      out.code = loaded.error().code;
+      out.reason = loaded.error().message;
+    }
+    return out;
+  }
+  out.judged = sys.judged().back();
+  out.code = out.verdict().code;
+  out.reason = out.verdict().reason;
+  out.decision = out.verdict().accepted      ? Decision::accepted
+                 : out.verdict().unsupported ? Decision::undecided
+                                             : Decision::rejected;
+  return out;
+}
+
+// --- Cost: where the instructions went ---
+
+struct Cost {
+  Place place;
+  std::uint64_t processed = 0;
+};
+
+std::vector<Cost> costs(const runtime::Judged& judged) {
+  std::map<Place, std::uint64_t> sums;
+  for (isa::Slot slot = 0; slot < judged.verdict.facts.size(); slot++)
+    if (std::uint32_t count = judged.verdict.facts[slot].processed) {
+      Place place = place_of(judged, slot);
+      place.column = 0;
+      sums[place] += count;
+    }
+  std::vector<Cost> out;
+  for (auto& [place, processed] : sums) out.push_back({place, processed});
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Cost& a, const Cost& b) { return a.processed > b.processed; });
+  return out;
+}
+
+std::string_view trimmed(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  return text;
+}
+
+void print_cost(const Judgement& found) {
+  constexpr std::size_t rows = 20;
+  const verify::Stats& stats = found.verdict().stats;
+  say("  states: {} kept, {} at most for one instruction; {} KiB at the peak\n", grouped(stats.total_states),
+      stats.max_states_per_insn, grouped((stats.peak_memory_bytes + 1023) / 1024));
+  std::vector<Cost> lines = costs(found.judged);
+  Table table({"instructions", "share", "function", "line", "source"});
+  for (std::size_t i = 0; i < std::min(rows, lines.size()); i++) {
+    const Cost& cost = lines[i];
+    double share = stats.insns_processed ? 100.0 * static_cast<double>(cost.processed) /
+                                               static_cast<double>(stats.insns_processed)
+                                         : 0;
+    table.row({grouped(cost.processed), fmt::format("{:.1f} %", share), printable(cost.place.function),
+               cost.place.line ? fmt::format("{}", cost.place.line) : "?",
+               printable(trimmed(cost.place.text))});
+  }
+  say("{}", table.print());
+  if (lines.size() > rows) say("  ... {} more lines\n", lines.size() - rows);
+}
+
+// --- Output ---
+
+std::string type_name(const object::ProgramSpec& program) {
+  const uapi::ProgTypeRow* row = uapi::find_prog_type(program.type);
+  return row ? std::string(row->name) : "unknown type";
+}
+
+void print_place(const Judgement& found) {
+  const runtime::Judged& judged = found.judged;
+  if (!judged.model) return;
+  Place place = place_of(judged, found.verdict().insn);
+  std::string insn = instruction_text(judged, found.verdict().insn);
+  if (place.line) {
+    base::Diagnostic diagnostic;
+    diagnostic.severity = found.decision == Decision::rejected ? base::Severity::error : base::Severity::note;
+    diagnostic.where = {place.file, place.line, place.column, 1};
+    diagnostic.message = found.reason;
+    diagnostic.source_line = place.text;
+    say("{}", printable(base::print(diagnostic)));
+  }
+  if (!insn.empty())
+    say("  at instruction {}{}: {}\n", found.verdict().insn,
+        place.function.empty() ? "" : fmt::format(" of {}", printable(place.function)), printable(insn));
+}
+
+void print_text(const Judgement& found, const VerifyCommand& command) {
+  const verify::Stats& stats = found.verdict().stats;
+  std::string name = fmt::format("{} ({})", printable(found.program->name), type_name(*found.program));
+  switch (found.decision) {
+    case Decision::accepted:
+      say("{}: accepted, {} instructions processed\n", name, grouped(stats.insns_processed));
+      break;
+    case Decision::rejected:
+      say("{}: rejected ({}): {}\n", name, base::errno_name(found.code), printable(found.reason));
+      break;
+    case Decision::undecided: say("{}: undecided: {}\n", name, printable(found.reason)); break;
+    case Decision::not_loaded: say("{}: not loaded: {}\n", name, printable(found.reason)); break;
+  }
+  if (found.decision == Decision::rejected || found.decision == Decision::undecided) print_place(found);
+  if (command.log_level) say("{}", printable(found.verdict().log));
+  if (command.cost && found.judged.model) print_cost(found);
+  if (command.budget && stats.insns_processed > command.budget)
+    say("{}: {} instructions processed, the budget is {}\n", name, grouped(stats.insns_processed),
+        grouped(command.budget));
+}
+
+void put_place(base::JsonWriter& json, const Place& place) {
+  if (!place.function.empty()) json.member("function", place.function);
+  if (!place.line) return;
+  json.member("file", place.file);
+  json.member("line", place.line);
+  if (place.column) json.member("column", place.column);
+  json.member("source", place.text);
+}
+
+void put_json(base::JsonWriter& json, const Judgement& found, const VerifyCommand& command) {
+  const verify::Verdict& verdict = found.verdict();
+  json.object();
+  json.member("name", found.program->name);
+  json.member("section", found.program->section);
+  json.member("type", type_name(*found.program));
+  json.member("verdict", decision_names[static_cast<std::size_t>(found.decision)]);
+  if (found.decision != Decision::accepted) {
+    json.member("errno", found.code);
+    json.member("reason", found.reason);
+  }
+  if (found.judged.model) {
+    if (found.decision != Decision::accepted) {
+      json.key("at");
+      json.object();
+      json.member("insn", verdict.insn);
+      json.member("text", instruction_text(found.judged, verdict.insn));
+      put_place(json, place_of(found.judged, verdict.insn));
+      json.end();
+    }
+    json.member("insns_processed", verdict.stats.insns_processed);
+    json.member("total_states", verdict.stats.total_states);
+    json.member("peak_memory_bytes", verdict.stats.peak_memory_bytes);
+    json.member("stack_depth", verdict.stats.total_stack_depth);
+  }
+  if (command.log_level) json.member("log", verdict.log);
+  if (command.cost && found.judged.model) {
+    json.key("cost");
+    json.array();
+    for (const Cost& cost : costs(found.judged)) {
+      json.object();
+      json.member("insns_processed", cost.processed);
+      put_place(json, cost.place);
+      json.end();
+    }
+    json.end();
+  }
+  json.end();
+}
+
+Result<int> verify_object(const Arguments& arguments) {
+  VerifyCommand command = TRY(read_options(arguments));
+  Buffer bytes = TRY(read_object(command.source));
+  object::OpenOptions open;
+  open.name = object_name(command.source);
+  open.strict = command.strict;
+  Diagnostics warnings;
+  Result<object::ObjectSpec> spec = object::parse(bytes, open, warnings);
+  say(stderr, "{}", printable(warnings.print()));
+  if (!spec) return Failure(std::move(spec).error().in(command.source));
+  std::vector<const object::ProgramSpec*> programs;
+  for (const object::ProgramSpec& program : spec->programs)
+    if (command.programs.empty() ||
+        std::find(command.programs.begin(), command.programs.end(), program.name) != command.programs.end())
+      programs.push_back(&program);
+  for (const std::string& name : command.programs)
+    if (!spec->find_program(name)) return fail(ENOENT, "{}: has no program '{}'", command.source, name);
+  if (programs.empty()) return fail(ENOENT, "{}: has no programs", command.source);
+  Side side;
+  TRY(prepare(command, side));
+  if (!side.btf) say(stderr, "note: no kernel BTF at {}; name one with --btf\n", host_btf);
+
+  base::JsonWriter json(true);
+  json.object();
+  json.member("object", command.source);
+  json.member("kernel", command.version_name);
+  json.key("programs");
+  json.array();
+  bool all_well = true;
+  for (const object::ProgramSpec* program : programs) {
+    Judgement found = judge(*spec, *program, command, side);
+    all_well = all_well && found.decision == Decision::accepted &&
+               (!command.budget || found.verdict().stats.insns_processed <= command.budget);
+    if (command.json)
+      put_json(json, found, command);
+    else
+      print_text(found, command);
+  }
+  json.end();
+  json.end();
+  if (command.json) say("{}", json.take());
+  return all_well ? Exit::ok : Exit::failed;
+}
+
+}  // namespace
+
+int run_verify(const Arguments& arguments) {
+  Result<int> result = verify_object(arguments);
+  if (!result) return report(result.error());
+  return *result;
+}
+
+}  // namespace skep::cli

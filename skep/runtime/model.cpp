@@ -1,0 +1,241 @@
+// Building the Model of a load.
+#include "skep/runtime/model.h"
+
+#include <algorithm>
+
+#include "skep/uapi/flags.h"
+#include "skep/uapi/prog_types.h"
+
+namespace skep::runtime {
+
+using uapi::ProgType;
+
+namespace {
+
+constexpr std::uint8_t lddw = 0x18, call = 0x85;
+
+struct Builder {
+  KeptModel& out;
+  Descriptors& fds;
+  std::vector<std::shared_ptr<const KeptMap>> maps{};
+  std::vector<std::shared_ptr<const KeptBtf>> modules{};
+
+  // Index into model.maps; -1 for no map.
+  std::int32_t map_index(std::shared_ptr<const KeptMap> map) {
+    if (!map) return -1;
+    auto known = std::find(maps.begin(), maps.end(), map);
+    if (known != maps.end()) return static_cast<std::int32_t>(known - maps.begin());
+    auto index = maps.size();
+    maps.push_back(map);
+    out.model.maps.push_back(map->model);
+    if (map->inner) out.model.maps[index].inner = map_index(map->inner);
+    out.kept.push_back(std::move(map));
+    return static_cast<std::int32_t>(index);
+  }
+  // 0: the kernel's types; n: the (n - 1)th module; -1: no types.
+  std::int32_t module_index(int fd) {
+    if (fd == 0) return 0;
+    std::shared_ptr<const KeptBtf> btf = fds.btf(fd);
+    if (!btf || btf->module.empty()) return -1;
+    auto known = std::find(modules.begin(), modules.end(), btf);
+    if (known == modules.end()) {
+      out.model.modules.push_back({btf->module, btf->types.get()});
+      out.kept.push_back(btf);
+      known = modules.insert(modules.end(), btf);
+    }
+    return static_cast<std::int32_t>(known - modules.begin()) + 1;
+  }
+
+  void resolve() {
+    std::vector<isa::Insn>& insns = out.request.insns;
+    for (std::size_t i = 0; i < insns.size(); i++) {
+      isa::Insn& insn = insns[i];
+      if (insn.opcode == call && insn.src() == isa::pseudo::kfunc_call && insn.off != 0)
+        insn.off = static_cast<std::int16_t>(insn.off < 0 ? -1 : module_index(fds.fd_array(insn.off)));
+      if (insn.opcode != lddw || i + 1 >= insns.size()) continue;
+      switch (insn.src()) {
+        case isa::pseudo::map_fd:
+        case isa::pseudo::map_value: insn.imm = map_index(fds.map(insn.imm)); break;
+        case isa::pseudo::map_idx:
+        case isa::pseudo::map_idx_value: insn.imm = map_index(fds.map(fds.fd_array(insn.imm))); break;
+        case isa::pseudo::btf_id: insns[i + 1].imm = module_index(insns[i + 1].imm); break;
+      }
+      i++;
+    }
+  }
+
+  Result<void> find_target() {
+    verify::TargetModel& target = out.model.prog.target;
+    const LoadRequest& request = out.request;
+    target.id = request.attach_btf_id;
+    if (request.attach_fd != 0) {
+      if (std::shared_ptr<const KeptModel> prog = fds.program(request.attach_fd)) {
+        target.prog = &prog->model.prog;
+        target.btf = prog->model.prog.btf;
+        out.kept.push_back(std::move(prog));
+      } else if (std::shared_ptr<const KeptBtf> btf = fds.btf(request.attach_fd)) {
+        if (btf->module.empty())
+          return fail(EINVAL, "attach_btf_obj_fd {} is not the BTF of the kernel or of a module",
+                      request.attach_fd);
+        target.btf = btf->types.get();
+        out.kept.push_back(std::move(btf));
+      } else {
+        return fail(EINVAL, "attach_prog_fd {} is neither a program nor BTF", request.attach_fd);
+      }
+    } else if (request.attach_btf_id != 0) {
+      target.btf = out.model.kernel_btf;
+    }
+    if (request.type == ProgType::struct_ops) target.member = static_cast<std::uint32_t>(request.attach_type);
+    return {};
+  }
+
+  Result<void> run(const Surroundings& around) {
+    LoadRequest& request = out.request;
+    verify::Model& model = out.model;
+    model.kernel_btf = around.kernel_btf;
+    model.kernel = uapi::since(around.version.major, around.version.minor);
+    model.privileges = around.privileges;
+    model.cpus = around.cpus;
+    verify::ProgModel& prog = model.prog;
+    prog.name = request.name;
+    prog.type = request.type;
+    prog.attach_type = uapi::fixed_attach_type(request.type, request.attach_type);
+    prog.flags = request.flags;
+    prog.gpl = is_gpl(request.license);
+    prog.dev_bound = request.ifindex != 0;
+    if (request.btf_fd >= 0) {
+      std::shared_ptr<const KeptBtf> btf = fds.btf(request.btf_fd);
+      if (!btf) return fail(EBADF, "prog_btf_fd {} is no BTF", request.btf_fd);
+      prog.btf = btf->types.get();
+      out.kept.push_back(std::move(btf));
+    }
+    TRY(find_target());
+    resolve();
+    prog.insns = request.insns;
+    prog.funcs = request.funcs;
+    prog.lines = request.lines;
+    return {};
+  }
+};
+
+// The types that need CAP_NET_ADMIN and CAP_PERFMON besides CAP_BPF.
+constexpr ProgType net_admin_types[] = {ProgType::sched_cls,
+                                        ProgType::sched_act,
+                                        ProgType::xdp,
+                                        ProgType::lwt_in,
+                                        ProgType::lwt_out,
+                                        ProgType::lwt_xmit,
+                                        ProgType::lwt_seg6local,
+                                        ProgType::sk_skb,
+                                        ProgType::sk_msg,
+                                        ProgType::flow_dissector,
+                                        ProgType::cgroup_device,
+                                        ProgType::cgroup_sock,
+                                        ProgType::cgroup_sock_addr,
+                                        ProgType::cgroup_sockopt,
+                                        ProgType::cgroup_sysctl,
+                                        ProgType::sock_ops,
+                                        ProgType::ext,
+                                        ProgType::netfilter};
+constexpr ProgType perfmon_types[] = {ProgType::kprobe,
+                                      ProgType::tracepoint,
+                                      ProgType::perf_event,
+                                      ProgType::raw_tracepoint,
+                                      ProgType::raw_tracepoint_writable,
+                                      ProgType::tracing,
+                                      ProgType::lsm,
+                                      ProgType::struct_ops,
+                                      ProgType::ext};
+
+template <std::size_t N>
+bool is_one_of(ProgType type, const ProgType (&types)[N]) {
+  return std::find(std::begin(types), std::end(types), type) != std::end(types);
+}
+
+// Records in memory: 32-bit words, of which `known` bytes mean something.
+Result<std::size_t> count_records(Bytes records, std::uint32_t size, std::uint32_t known,
+                                  std::string_view what) {
+  constexpr std::uint32_t size_limit = 252;
+  if (size < known || size > size_limit || size % 4 != 0)
+    return fail(EINVAL, "{}: record size {} must be {} to {} and a multiple of 4", what, size, known,
+                size_limit);
+  std::size_t count = records.size() / size;
+  for (std::size_t i = 0; i < count; i++)
+    for (std::uint8_t byte : records.subspan(i * size + known, size - known))
+      if (byte != 0) return fail(E2BIG, "{}: record {} has values beyond {} bytes", what, i, known);
+  return count;
+}
+
+}  // namespace
+
+bool is_gpl(std::string_view license) {
+  constexpr std::string_view compatible[] = {"GPL",          "GPL v2",       "GPL and additional rights",
+                                             "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
+  return std::find(std::begin(compatible), std::end(compatible), license) != std::end(compatible);
+}
+
+Result<void> check_before_verifier(const LoadRequest& request, const Surroundings& around, Descriptors& fds) {
+  constexpr std::uint32_t limit_privileged = 1'000'000, limit_unprivileged = 4096;
+  const verify::Privileges& may = around.privileges;
+  const uapi::ProgTypeRow* row = uapi::find_prog_type(request.type);
+  if (!row || row->since > uapi::since(around.version.major, around.version.minor))
+    return fail(EINVAL, "there is no program type {}", static_cast<std::uint32_t>(request.type));
+  std::uint32_t limit = may.bpf ? limit_privileged : limit_unprivileged;
+  if (request.insns.empty() || request.insns.size() > limit)
+    return fail(E2BIG, "{} instructions, must be 1 to {}", request.insns.size(), limit);
+  if (request.type != ProgType::socket_filter && request.type != ProgType::cgroup_skb && !may.bpf)
+    return fail(EPERM, "program type {} needs CAP_BPF", row->name);
+  if (is_one_of(request.type, net_admin_types) && !may.net_admin && !may.sys_admin)
+    return fail(EPERM, "program type {} needs CAP_NET_ADMIN", row->name);
+  if (is_one_of(request.type, perfmon_types) && !may.perfmon)
+    return fail(EPERM, "program type {} needs CAP_PERFMON", row->name);
+
+  bool has_program = request.attach_fd != 0 && fds.program(request.attach_fd);
+  if (request.attach_btf_id != 0 && !row->needs_btf_target)
+    return fail(EINVAL, "attach_btf_id {}: program type {} has no BTF target", request.attach_btf_id,
+                row->name);
+  if (request.attach_fd != 0 && !has_program && request.attach_btf_id == 0)
+    return fail(EINVAL, "attach_btf_obj_fd {} without an attach_btf_id", request.attach_fd);
+  if (has_program && request.type != ProgType::tracing && request.type != ProgType::ext)
+    return fail(EINVAL, "attach_prog_fd {}: program type {} does not attach to programs", request.attach_fd,
+                row->name);
+  if (request.type == ProgType::ext && static_cast<std::uint32_t>(request.attach_type) != 0)
+    return fail(EINVAL, "expected_attach_type {}: must be 0 for extensions",
+                static_cast<std::uint32_t>(request.attach_type));
+  uapi::AttachType attach_type = uapi::fixed_attach_type(request.type, request.attach_type);
+  if (row->needs_attach_type && !uapi::takes_attach_type(request.type, attach_type))
+    return fail(EINVAL, "expected_attach_type {} does not go with program type {}",
+                static_cast<std::uint32_t>(attach_type), row->name);
+  return {};
+}
+
+Result<std::shared_ptr<const KeptModel>> build_model(LoadRequest request, const Surroundings& around,
+                                                     Descriptors& fds) {
+  auto out = std::make_shared<KeptModel>();
+  out->request = std::move(request);
+  TRY((Builder{*out, fds}.run(around)));
+  return std::shared_ptr<const KeptModel>(std::move(out));
+}
+
+Result<std::vector<verify::FuncInfo>> read_func_info(Bytes records, std::uint32_t size) {
+  std::size_t count = TRY(count_records(records, size, 8, "func_info"));
+  std::vector<verify::FuncInfo> out(count);
+  for (std::size_t i = 0; i < count; i++) {
+    const std::uint8_t* at = records.data() + i * size;
+    out[i] = {base::load<std::uint32_t>(at), base::load<std::uint32_t>(at + 4)};
+  }
+  return out;
+}
+
+Result<std::vector<verify::LineInfo>> read_line_info(Bytes records, std::uint32_t size) {
+  std::size_t count = TRY(count_records(records, size, 16, "line_info"));
+  std::vector<verify::LineInfo> out(count);
+  for (std::size_t i = 0; i < count; i++) {
+    const std::uint8_t* at = records.data() + i * size;
+    out[i] = {base::load<std::uint32_t>(at), base::load<std::uint32_t>(at + 4),
+              base::load<std::uint32_t>(at + 8), base::load<std::uint32_t>(at + 12)};
+  }
+  return out;
+}
+
+}  // namespace skep::runtime

@@ -1,0 +1,96 @@
+// From the attributes of BPF_PROG_LOAD to a verify::Model: descriptors become maps and types, records of
+// bytes become lists. Facts: kernel/bpf/syscall.c (bpf_prog_load), include/uapi/linux/bpf.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "skep/base/bytes.h"
+#include "skep/base/result.h"
+#include "skep/uapi/sys.h"
+#include "skep/verify/model.h"
+
+namespace skep::runtime {
+
+// Types with the bytes that they view.
+struct KeptBtf {
+  Buffer bytes;
+  std::unique_ptr<const btf::Btf> types;
+  std::string module;  // name of the kernel module that they are of; empty: a program's
+};
+
+// A map as MAP_CREATE and the commands after it have defined it.
+struct KeptMap {
+  verify::MapModel model;  // btf views `btf`, contents view `contents`; inner is set by build_model()
+  std::shared_ptr<const KeptBtf> btf;
+  std::shared_ptr<const KeptMap> inner;  // template of a map-in-map's values
+  Buffer contents;
+};
+
+// A loaded program, as freplace and fentry look at it.
+struct KeptModel;
+
+// What the descriptors of the loading task stand for. Null: no such thing behind that number.
+class Descriptors {
+ public:
+  virtual ~Descriptors() = default;
+  virtual std::shared_ptr<const KeptMap> map(int fd) = 0;
+  virtual std::shared_ptr<const KeptBtf> btf(int fd) = 0;
+  virtual std::shared_ptr<const KeptModel> program(int fd) = 0;
+  // Element `index` of attr.fd_array, or -1 if it cannot be read.
+  virtual int fd_array(std::int32_t index) = 0;
+};
+
+// The rest of what a verdict depends on.
+struct Surroundings {
+  const btf::Btf* kernel_btf = nullptr;
+  uapi::KernelVersion version{6, 18, 0};
+  verify::Privileges privileges;
+  unsigned cpus = 1;
+};
+
+// BPF_PROG_LOAD's attributes, read from the caller's memory.
+struct LoadRequest {
+  std::string name;
+  uapi::ProgType type = uapi::ProgType::unspec;
+  uapi::AttachType attach_type{};
+  std::uint32_t flags = 0;
+  std::string license;
+  std::uint32_t ifindex = 0;
+  std::vector<isa::Insn> insns;
+  int btf_fd = -1;  // -1: none
+  std::vector<verify::FuncInfo> funcs;
+  std::vector<verify::LineInfo> lines;
+  btf::TypeId attach_btf_id = 0;
+  int attach_fd = 0;  // attach_prog_fd or attach_btf_obj_fd; 0: none
+};
+
+// A Model and everything that it views.
+struct KeptModel {
+  LoadRequest request;  // its instructions name maps by index into model.maps
+  verify::Model model;
+  std::vector<std::shared_ptr<const void>> kept;
+};
+
+// May code under this licence call GPL-only functions (license_is_gpl_compatible() of linux/license.h)?
+bool is_gpl(std::string_view license);
+
+// What bpf(2) refuses before the verifier looks at the program: privileges, limits, program and attach types
+// that do not go together. The error carries the kernel's errno.
+Result<void> check_before_verifier(const LoadRequest& request, const Surroundings& around, Descriptors& fds);
+
+// The model of a load. A descriptor of no map becomes an index outside of model.maps, which verify() refuses
+// where it stands. EINVAL, EBADF as the kernel has them for btf_fd and attach_fd.
+Result<std::shared_ptr<const KeptModel>> build_model(LoadRequest request, const Surroundings& around,
+                                                     Descriptors& fds);
+
+// func_info and line_info as they lie in memory: `count` records of `size` bytes. EINVAL for a size that is
+// too small or no multiple of 4, E2BIG for values beyond what is known here.
+Result<std::vector<verify::FuncInfo>> read_func_info(Bytes records, std::uint32_t size);
+Result<std::vector<verify::LineInfo>> read_line_info(Bytes records, std::uint32_t size);
+
+}  // namespace skep::runtime

@@ -1,0 +1,89 @@
+// verify(): the kernel's verdict on a program, without a kernel. Pure: everything comes in through the Model,
+// everything goes out in the Verdict.
+//
+// Path-sensitive abstract interpretation in the kernel's own terms (Documentation/bpf/verifier.rst and the
+// behaviour of Linux 6.1, 6.12 and 6.18). What this verifier does not know it refuses, with `unsupported`
+// set: an accept is always a statement.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "skep/isa/insn.h"
+#include "skep/verify/model.h"
+
+namespace skep::verify {
+
+// Bits of log_level, as in BPF_PROG_LOAD.
+namespace log_level {
+inline constexpr std::uint32_t reasons = 1;  // the path to the rejection
+inline constexpr std::uint32_t states = 2;   // every instruction on every path, with the registers
+inline constexpr std::uint32_t stats = 4;    // the numbers at the end
+}  // namespace log_level
+
+struct Options {
+  std::uint32_t log_level = 1;
+  std::uint64_t log_limit_bytes = std::uint64_t{16} << 20;    // of a log that grows further the end is kept
+  std::uint64_t insn_limit = 1'000'000;                       // instructions processed, then E2BIG
+  std::uint64_t memory_limit_bytes = std::uint64_t{2} << 30;  // states kept, then ENOMEM
+};
+
+struct Stats {
+  std::uint64_t insns_processed = 0;
+  std::uint32_t max_states_per_insn = 0, total_states = 0, peak_states = 0;
+  std::uint64_t peak_memory_bytes = 0;      // of states
+  std::vector<std::uint32_t> stack_depths;  // bytes, by subprogram
+  std::uint32_t total_stack_depth = 0;      // bytes, of the deepest chain of calls
+};
+
+// What a load, store or call was proven to be, for those who execute the program.
+enum class Access : std::uint8_t {
+  none,
+  stack,
+  context,
+  packet,
+  map_value,
+  memory,
+  btf,  // a kernel object through BTF: a load that may fault and then gives 0
+  arena,
+  mixed,  // different paths bring pointers of different kinds; engines check nothing, the verifier has
+};
+
+struct InsnFacts {
+  bool reachable = false;  // on some explored path
+  Access access = Access::none;
+  bool may_fault = false;           // the load is done as the kernel's PROBE_MEM loads
+  std::uint8_t dead_branch = 0;     // 1: never taken, 2: always taken (conditional jumps only)
+  std::int32_t map = -1;            // helper calls: the one map that reaches it; -1: several or none
+  std::int64_t constant = 0;        // kfunc calls: the hidden arguments' constant (object size, type id)
+  std::uint32_t hidden_btf_id = 0;  // kfunc calls: type of the object that a hidden argument describes
+  std::uint32_t processed = 0;      // how often it was simulated: where the million goes
+};
+
+struct SubprogFacts {
+  isa::Slot first = 0, end = 0;
+  std::string name;
+  std::uint32_t stack_depth_bytes = 0;
+  bool global = false, callback = false, async_callback = false, exception_callback = false;
+  bool reachable = false, changes_packet = false, might_sleep = false, has_tail_call = false;
+};
+
+struct Verdict {
+  bool accepted = false;
+  // Refused because this verifier lacks something, not because the kernel would: judged separately.
+  bool unsupported = false;
+  int code = 0;        // errno that BPF_PROG_LOAD fails with, positive; 0 when accepted
+  std::string reason;  // the line that states it, in the kernel's wording
+  isa::Slot insn = 0;  // where
+  std::string log;     // by Options::log_level
+  Stats stats;
+  std::vector<InsnFacts> facts;  // by slot
+  std::vector<SubprogFacts> subprogs;
+};
+
+// The verdict on model.prog. Time is bounded by insn_limit, memory by memory_limit_bytes; never fails
+// otherwise: bad input is a rejection.
+Verdict verify(const Model& model, const Options& options = {});
+
+}  // namespace skep::verify

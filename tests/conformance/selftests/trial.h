@@ -1,0 +1,55 @@
+// One selftest program on our side: opened, loaded alone through the loader into a VerifySys, its verdict.
+// The work is done in child processes, so that a crash or a hang costs one program.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "skep/base/result.h"
+#include "skep/runtime/verify_sys.h"
+#include "tests/conformance/selftests/record.h"
+
+namespace skep::selftests {
+
+enum class Answer : std::uint8_t {
+  accept,
+  reject,
+  before_verifier,  // BPF_PROG_LOAD refused it without verifying
+  not_reached,      // the loader stopped earlier
+  open_error,       // the object could not be opened
+  crash,
+  timeout,
+};
+std::string_view answer_name(Answer answer);
+
+struct Outcome {
+  std::string file, prog;
+  Answer answer{};
+  bool unsupported = false;
+  std::string reason;
+  std::uint32_t insn = 0;
+  std::uint64_t insns = 0, verify_ns = 0, peak_bytes = 0;
+  std::uint32_t messages = 0;  // of the record's, found in our log
+  // With `live`: what the running kernel said.
+  bool has_live = false, live_accepted = false;
+  std::string live_reason;
+};
+
+struct TrialOptions {
+  std::string objects;              // folder of the .o files
+  runtime::VerifyOptions verify{};  // log_level is set per program
+  bool live = false;
+  // As the other kernels' records were made: what a kernel lacks is poisoned, not an error of the loader.
+  bool weak_externs = false;
+  bool every_message = true;    // ask for the log that the record's messages stand in
+  std::uint32_t log_level = 0;  // above 0: print each log
+  unsigned jobs = 2;
+  unsigned seconds = 60;  // that a program may take
+};
+
+// The outcome of every record that names a program, in their order.
+Result<std::vector<Outcome>> run_trials(std::span<const Record> records, const TrialOptions& options);
+
+}  // namespace skep::selftests

@@ -1,0 +1,389 @@
+// The abstract operations held against the concrete ones, on 6-bit numbers whose low half has 3 bits: every
+// abstract result must hold the concrete results of all pairs of concrete operands.
+//
+// The pairs are those of all tnums, all unsigned and signed intervals and all intervals of the low half. By
+// default a sample of a fixed step is checked; SKEP_EXHAUSTIVE=N checks every Nth pair,
+// 1 all of them (an hour).
+#include "skep/verify/scalar.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <random>
+#include <tuple>
+#include <vector>
+
+#include "skep/verify/scalar_ops.h"
+
+namespace skep::verify {
+namespace {
+
+using isa::Operation;
+constexpr unsigned width = 6, half = 3;
+using Small = BasicScalar<width>;
+using Set = std::uint64_t;  // bit n: the number n
+constexpr std::uint64_t all = low_bits(width);
+
+bool holds(Set set, std::uint64_t value) { return (set >> value & 1) != 0; }
+Set concrete(const Small& s) {
+  Set set = 0;
+  for (std::uint64_t value = 0; value <= all; value++)
+    if (s.contains(value)) set |= Set{1} << value;
+  return set;
+}
+
+struct Value {
+  Small abstract;
+  Set set;
+};
+
+const std::vector<Value>& values() {
+  static const std::vector<Value> made = [] {
+    std::vector<Small> list;
+    for (std::uint64_t mask = 0; mask <= all; mask++)
+      for (std::uint64_t value = 0; value <= all; value++)
+        if ((value & mask) == 0) {
+          Small s;
+          s.bits = {value, mask};
+          list.push_back(s);
+        }
+    for (std::uint64_t min = 0; min <= all; min++)
+      for (std::uint64_t max = min; max <= all; max++) {
+        Small s;
+        scalar_detail::meet_unsigned(s.full, min, max);
+        list.push_back(s);
+        Small t;
+        scalar_detail::meet_signed(t.full, min - 32, max - 32);
+        list.push_back(t);
+      }
+    for (std::uint64_t min = 0; min < 8; min++)
+      for (std::uint64_t max = min; max < 8; max++) {
+        Small s;
+        scalar_detail::meet_unsigned(s.low, min, max);
+        list.push_back(s);
+        Small t;
+        scalar_detail::meet_signed(t.low, min - 4, max - 4);
+        list.push_back(t);
+      }
+    std::vector<Value> result;
+    for (const Small& unsynced : list) {
+      Small s = unsynced;
+      sync(s);
+      result.push_back({s, concrete(s)});
+      EXPECT_EQ(concrete(s), concrete(unsynced)) << "sync lost or invented a number";
+    }
+    const auto key = [](const Value& v) {
+      const Small& s = v.abstract;
+      return std::tuple(s.bits.value, s.bits.mask, s.full.umin, s.full.umax, s.full.smin, s.full.smax,
+                        s.low.umin, s.low.umax, s.low.smin, s.low.smax);
+    };
+    std::sort(result.begin(), result.end(), [&](const Value& a, const Value& b) { return key(a) < key(b); });
+    result.erase(std::unique(result.begin(), result.end(),
+                             [&](const Value& a, const Value& b) { return key(a) == key(b); }),
+                 result.end());
+    return result;
+  }();
+  return made;
+}
+
+std::uint64_t exhaustive_step() {
+  const char* wanted = std::getenv("SKEP_EXHAUSTIVE");
+  const int step = wanted == nullptr ? 4999 : std::atoi(wanted);
+  return step < 1 ? 1 : static_cast<std::uint64_t>(step);
+}
+
+// Calls check(a, b) for the pairs of the sample; at most a few failures are reported.
+template <class Check>
+void for_pairs(unsigned salt, Check check) {
+  const std::vector<Value>& list = values();
+  const std::uint64_t step = exhaustive_step();
+  const std::uint64_t pairs = std::uint64_t{list.size()} * list.size();
+  for (std::uint64_t at = salt % step; at < pairs; at += step) {
+    const Value &a = list[at / list.size()], &b = list[at % list.size()];
+    check(a, b);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+std::string text(const Small& s) {
+  return fmt::format("bits ({:#x}; {:#x}) u [{}, {}] s [{}, {}] low u [{}, {}] s [{}, {}]", s.bits.value,
+                     s.bits.mask, s.full.umin, s.full.umax, s.full.smin, s.full.smax, s.low.umin, s.low.umax,
+                     s.low.smin, s.low.smax);
+}
+
+std::int64_t as_signed(std::uint64_t value, unsigned bits) {
+  return static_cast<std::int64_t>(value << (64 - bits)) >> (64 - bits);
+}
+
+std::uint64_t run(Operation operation, unsigned bits, std::uint64_t a, std::uint64_t b) {
+  a &= low_bits(bits);
+  b &= low_bits(bits);
+  const std::int64_t sa = as_signed(a, bits), sb = as_signed(b, bits);
+  std::uint64_t result = 0;
+  switch (operation) {
+    case Operation::add: result = a + b; break;
+    case Operation::sub: result = a - b; break;
+    case Operation::mul: result = a * b; break;
+    case Operation::div: result = b == 0 ? 0 : a / b; break;
+    case Operation::mod: result = b == 0 ? a : a % b; break;
+    case Operation::sdiv: result = b == 0 ? 0 : static_cast<std::uint64_t>(sa / sb); break;
+    case Operation::smod: result = b == 0 ? a : static_cast<std::uint64_t>(sa % sb); break;
+    case Operation::and_: result = a & b; break;
+    case Operation::or_: result = a | b; break;
+    case Operation::xor_: result = a ^ b; break;
+    // The hardware takes the count modulo a power of two; any answer is allowed beyond the width.
+    case Operation::lsh: result = a << (b % bits); break;
+    case Operation::rsh: result = a >> (b % bits); break;
+    case Operation::arsh: result = static_cast<std::uint64_t>(sa >> (b % bits)); break;
+    case Operation::neg: result = -a; break;
+    default: ADD_FAILURE() << "not an ALU operation";
+  }
+  return result & low_bits(bits);
+}
+
+bool holds(Operation operation, unsigned bits, std::uint64_t a, std::uint64_t b) {
+  a &= low_bits(bits);
+  b &= low_bits(bits);
+  const std::int64_t sa = as_signed(a, bits), sb = as_signed(b, bits);
+  switch (operation) {
+    case Operation::eq: return a == b;
+    case Operation::ne: return a != b;
+    case Operation::gt: return a > b;
+    case Operation::ge: return a >= b;
+    case Operation::lt: return a < b;
+    case Operation::le: return a <= b;
+    case Operation::sgt: return sa > sb;
+    case Operation::sge: return sa >= sb;
+    case Operation::slt: return sa < sb;
+    case Operation::sle: return sa <= sb;
+    case Operation::set: return (a & b) != 0;
+    default: ADD_FAILURE() << "not a comparison"; return false;
+  }
+}
+
+constexpr Operation alu_operations[] = {Operation::add,  Operation::sub,  Operation::mul,  Operation::div,
+                                        Operation::mod,  Operation::sdiv, Operation::smod, Operation::and_,
+                                        Operation::or_,  Operation::xor_, Operation::lsh,  Operation::rsh,
+                                        Operation::arsh, Operation::neg};
+constexpr Operation comparisons[] = {Operation::eq,  Operation::ne,  Operation::gt,  Operation::ge,
+                                     Operation::lt,  Operation::le,  Operation::sgt, Operation::sge,
+                                     Operation::slt, Operation::sle, Operation::set};
+constexpr std::uint16_t kernels[] = {6 << 8 | 1, 6 << 8 | 8, 6 << 8 | 12, 6 << 8 | 18};
+
+TEST(Scalar, SyncKeepsEveryValueOfEveryView) { EXPECT_GT(values().size(), 3000u); }
+
+TEST(Scalar, AluIsSound) {
+  unsigned salt = 0;
+  for (const std::uint16_t kernel : kernels)
+    for (const unsigned bits : {width, half})
+      for (const Operation operation : alu_operations) {
+        const Arithmetic arithmetic = arithmetic_of(kernel);
+        for_pairs(salt++, [&](const Value& a, const Value& b) {
+          const Small result = alu(operation, bits, a.abstract, b.abstract, arithmetic);
+          const Set possible = concrete(result);
+          if (possible == ~Set{0}) return;
+          for (std::uint64_t x = 0; x <= all; x++) {
+            if (!holds(a.set, x)) continue;
+            for (std::uint64_t y = 0; y <= all; y++)
+              if (holds(b.set, y) && !holds(possible, run(operation, bits, x, y)))
+                FAIL() << "operation " << static_cast<int>(operation) << " of " << bits << " bits, kernel "
+                       << kernel << ": " << x << ", " << y << " -> " << run(operation, bits, x, y) << "\n"
+                       << text(a.abstract) << "\n"
+                       << text(b.abstract) << "\n"
+                       << text(result);
+          }
+        });
+        if (HasFailure()) return;
+      }
+}
+
+TEST(Scalar, ConstantsStayConstant) {
+  for (const unsigned bits : {width, half})
+    for (const Operation operation :
+         {Operation::add, Operation::sub, Operation::mul, Operation::and_, Operation::or_, Operation::xor_,
+          Operation::neg, Operation::lsh, Operation::rsh, Operation::arsh})
+      for (std::uint64_t a = 0; a <= all; a++)
+        for (std::uint64_t b = 0; b <= all; b++) {
+          const bool shift =
+              operation == Operation::lsh || operation == Operation::rsh || operation == Operation::arsh;
+          if (shift && b >= bits) continue;
+          const Small result = alu(operation, bits, Small::constant(a), Small::constant(b));
+          ASSERT_EQ(result, Small::constant(run(operation, bits, a, b)))
+              << static_cast<int>(operation) << " " << a << " " << b << text(result);
+        }
+}
+
+TEST(Scalar, ComparisonsAreSound) {
+  unsigned salt = 100;
+  for (const std::uint16_t kernel : kernels)
+    for (const unsigned bits : {width, half})
+      for (const Operation operation : comparisons) {
+        const Arithmetic arithmetic = arithmetic_of(kernel);
+        for_pairs(salt++, [&](const Value& a, const Value& b) {
+          const std::optional<bool> answer = compare(operation, bits, a.abstract, b.abstract, arithmetic);
+          Small yes_a = a.abstract, yes_b = b.abstract, no_a = a.abstract, no_b = b.abstract;
+          const bool yes_sane = assume(operation, bits, true, yes_a, yes_b, arithmetic);
+          const bool no_sane = assume(operation, bits, false, no_a, no_b, arithmetic);
+          for (std::uint64_t x = 0; x <= all; x++) {
+            if (!holds(a.set, x)) continue;
+            for (std::uint64_t y = 0; y <= all; y++) {
+              if (!holds(b.set, y)) continue;
+              const bool truth = holds(operation, bits, x, y);
+              if (answer && *answer != truth)
+                FAIL() << "compare " << static_cast<int>(operation) << " " << bits << " " << x << " " << y;
+              const Small &after_a = truth ? yes_a : no_a, &after_b = truth ? yes_b : no_b;
+              if (!(truth ? yes_sane : no_sane) || !after_a.contains(x) || !after_b.contains(y))
+                FAIL() << "assume " << static_cast<int>(operation) << " of " << bits << " bits: " << x << ", "
+                       << y << "\n"
+                       << text(a.abstract) << "\n"
+                       << text(b.abstract) << "\n"
+                       << text(after_a) << "\n"
+                       << text(after_b);
+            }
+          }
+        });
+        if (HasFailure()) return;
+      }
+}
+
+TEST(Scalar, OrderOfTwoIntervalsIsDecidedWhenItCanBe) {
+  // Unsigned and signed intervals are where the comparison is exact.
+  for (std::uint64_t a_min = 0; a_min <= all; a_min += 3)
+    for (std::uint64_t a_max = a_min; a_max <= all; a_max += 5)
+      for (std::uint64_t b_min = 0; b_min <= all; b_min += 3)
+        for (std::uint64_t b_max = b_min; b_max <= all; b_max += 5) {
+          const Small a = Small::between(a_min, a_max), b = Small::between(b_min, b_max);
+          const std::optional<bool> less = compare(Operation::lt, width, a, b);
+          ASSERT_EQ(less.has_value(), a_max < b_min || a_min >= b_max);
+        }
+}
+
+TEST(Scalar, ExtensionsAreSound) {
+  for (const std::uint16_t kernel : kernels)
+    for (const Value& value : values())
+      for (unsigned bits = 1; bits <= half; bits++) {
+        const Arithmetic arithmetic = arithmetic_of(kernel);
+        const Set zero = concrete(zero_extend(value.abstract, bits, arithmetic));
+        const Set sign = concrete(sign_extend(value.abstract, bits, width, arithmetic));
+        const Set sign_low = concrete(sign_extend(value.abstract, bits, half, arithmetic));
+        const Set known = concrete(with_low_const(value.abstract, 5));
+        for (std::uint64_t x = 0; x <= all; x++) {
+          if (!holds(value.set, x)) continue;
+          const auto extended = static_cast<std::uint64_t>(as_signed(x, bits));
+          ASSERT_TRUE(holds(zero, x & low_bits(bits))) << text(value.abstract);
+          ASSERT_TRUE(holds(sign, extended & all)) << text(value.abstract);
+          ASSERT_TRUE(holds(sign_low, extended & low_bits(half))) << text(value.abstract);
+          ASSERT_TRUE((x & 7) != 5 || holds(known, x));
+        }
+      }
+}
+
+TEST(Scalar, OrderAndJoin) {
+  for_pairs(7, [&](const Value& a, const Value& b) {
+    if (a.abstract.contains(b.abstract) && (b.set & ~a.set) != 0) FAIL() << "contains";
+    const Small both = join(a.abstract, b.abstract);
+    if (((a.set | b.set) & ~concrete(both)) != 0) FAIL() << "join";
+    if (!both.contains(a.abstract) || !both.contains(b.abstract)) FAIL() << "join is not above";
+    if ((a.abstract == b.abstract) && a.set != b.set) FAIL();
+  });
+}
+
+// The same on 64 bits, with random operands from random intervals and masks.
+TEST(Scalar, SixtyFourBitsSampled) {
+  std::mt19937_64 random(20240607);
+  const auto pick = [&]() -> std::pair<Scalar, std::uint64_t> {
+    const std::uint64_t raw = random();
+    const std::uint64_t value = static_cast<std::uint64_t>(static_cast<std::int64_t>(raw) >> (random() % 64));
+    Scalar s;
+    switch (random() % 5) {
+      case 0: s = Scalar::constant(value); break;
+      case 1: s.bits = {value & ~(raw * 3), raw * 3}; break;
+      case 2: {
+        const std::uint64_t below = value - std::min(value, raw >> (random() % 64));
+        const std::uint64_t room = ~std::uint64_t{0} - value;
+        s.full.umin = below;
+        s.full.umax = value + std::min(room, random() >> (random() % 64));
+        break;
+      }
+      case 3:
+        s.low.umin = static_cast<std::uint32_t>(value) / 2;
+        s.low.umax = static_cast<std::uint32_t>(value) | 0xff;
+        break;
+      default: break;
+    }
+    sync(s);
+    return {s, value};
+  };
+  for (int i = 0; i < 20000; i++) {
+    const auto [a, x] = pick();
+    const auto [b, y] = pick();
+    ASSERT_TRUE(a.contains(x)) << print(a) << " " << x;
+    for (const unsigned bits : {64u, 32u}) {
+      for (const Operation operation : alu_operations) {
+        if ((operation == Operation::sdiv || operation == Operation::smod) && as_signed(y, bits) == -1)
+          continue;
+        if ((operation == Operation::lsh || operation == Operation::rsh || operation == Operation::arsh) &&
+            (y & low_bits(bits)) >= bits)
+          continue;
+        const Scalar result = alu(operation, bits, a, b);
+        ASSERT_TRUE(result.contains(run(operation, bits, x, y)))
+            << static_cast<int>(operation) << " " << bits << " " << print(a) << " " << print(b);
+      }
+      for (const Operation operation : comparisons) {
+        const bool truth = holds(operation, bits, x, y);
+        const auto answer = compare(operation, bits, a, b);
+        ASSERT_TRUE(!answer || *answer == truth);
+        Scalar after_a = a, after_b = b;
+        ASSERT_TRUE(assume(operation, bits, truth, after_a, after_b));
+        ASSERT_TRUE(after_a.contains(x) && after_b.contains(y))
+            << static_cast<int>(operation) << " " << bits << " " << print(a) << " " << print(b);
+      }
+    }
+    for (const unsigned bits : {8u, 16u, 32u}) {
+      ASSERT_TRUE(zero_extend(a, bits).contains(x & low_bits(bits)));
+      ASSERT_TRUE(sign_extend(a, bits, 64).contains(static_cast<std::uint64_t>(as_signed(x, bits))));
+      ASSERT_TRUE(
+          sign_extend(a, bits, 32).contains(static_cast<std::uint64_t>(as_signed(x, bits)) & low_bits(32)));
+    }
+  }
+}
+
+TEST(Tnum, SmallLaws) {
+  EXPECT_EQ(Tnum::range(8, 15), (Tnum{8, 7}));
+  EXPECT_EQ(Tnum::range(0, ~std::uint64_t{0}), Tnum::unknown());
+  EXPECT_TRUE((Tnum{0, 6}).is_aligned(2));
+  EXPECT_FALSE((Tnum{0, 7}).is_aligned(2));
+  EXPECT_TRUE(Tnum::unknown().contains(Tnum{4, 3}));
+  EXPECT_FALSE((Tnum{4, 3}).contains(Tnum::unknown()));
+  // Joined products are never worse (Linux 6.18), and sometimes better.
+  bool better = false;
+  for (std::uint64_t mask = 0; mask < 16; mask++)
+    for (std::uint64_t value = 0; value < 16; value++) {
+      if ((mask & value) != 0) continue;
+      const Tnum a{value, mask};
+      const Tnum old = multiply(a, {2, 5}, false), joined = multiply(a, {2, 5}, true);
+      better = better || (old.contains(joined) && !joined.contains(old));
+    }
+  EXPECT_TRUE(better);
+}
+
+// The kernel's own texts (log level 2, Linux 6.12 and 6.18).
+TEST(Scalar, PrintsAsTheLog) {
+  EXPECT_EQ(print(Scalar::unknown()), "");
+  EXPECT_EQ(print(Scalar::constant(~std::uint64_t{0})), "-1");
+  EXPECT_EQ(print(Scalar::constant(0x12345678)), "0x12345678");
+  EXPECT_EQ(print(zero_extend(Scalar::unknown(), 8)),
+            "smin=smin32=0,smax=umax=smax32=umax32=255,var_off=(0x0; 0xff)");
+  EXPECT_EQ(print(zero_extend(Scalar::unknown(), 32)),
+            "smin=0,smax=umax=0xffffffff,var_off=(0x0; 0xffffffff)");
+  EXPECT_EQ(print(Scalar::between_signed(-4095, 0)), "smin=smin32=-4095,smax=smax32=0");
+  Scalar a, limit = Scalar::constant(10);
+  assume(Operation::gt, 64, true, a, limit);
+  EXPECT_EQ(print(a), "umin=11");
+}
+
+}  // namespace
+}  // namespace skep::verify
