@@ -96,7 +96,7 @@ std::optional<bool> Checker::decide_branch(const Code& insn, const RegState& a, 
   if (a.kind == Kind::scalar && b.kind == Kind::scalar && !arithmetic_.both_sides && !const_b)
     return std::nullopt;
   if (a.kind == Kind::scalar && b.kind == Kind::scalar)
-    return compare(row.operation, row.width, a.value, b.value);
+    return compare(row.operation, row.width, a.value, b.value, arithmetic_);
   if (row.width == 32) return std::nullopt;
   if (is_packet_or_end(a) && is_packet_or_end(b)) return compare_with_end(a, b, row.operation);
   const RegState* pointer = &a;
@@ -177,8 +177,8 @@ Checker::Next Checker::simulate_branch(const Code& insn) {
     sync_linked(*other, *other_dst, linked);
   }
   const bool equality = row.operation == Operation::eq || row.operation == Operation::ne;
-  if (row.width == 64 && by_reg && equality && src->is_pointer() && dst->is_pointer() &&
-      src->kind != Kind::btf_object && dst->kind != Kind::btf_object) {
+  if (model().at_least(6, 2) && row.width == 64 && by_reg && equality && src->is_pointer() &&
+      dst->is_pointer() && src->kind != Kind::btf_object && dst->kind != Kind::btf_object) {
     // Equal to something that is not null.
     const bool there = row.operation == Operation::eq;
     RegState& equal_src = there ? *other_src : *src;
