@@ -116,11 +116,16 @@ std::string instruction_text(const runtime::Judged& judged, isa::Slot slot) {
   if (!judged.model || slot >= judged.model->model.prog.insns.size()) return "";
   auto decoded = isa::decode(judged.model->model.prog.insns, slot);
   if (!decoded) return "";
+  constexpr std::string_view call = "call ";
   auto name = [](std::uint32_t id) {
     const uapi::Helper* helper = uapi::find_helper(id);
     return helper ? helper->name : std::string_view();
   };
-  return isa::print(*decoded, {.dialect = isa::Dialect::log, .helper_name = name});
+  std::string text = isa::print(*decoded, {.dialect = isa::Dialect::log, .helper_name = name});
+  bool named = decoded->row().operation == isa::Operation::call_helper &&
+               uapi::find_helper(static_cast<std::uint32_t>(decoded->imm_low()));
+  if (named && text.starts_with(call)) text.insert(call.size(), "bpf_");
+  return text;
 }
 
 // What is read once for all programs.

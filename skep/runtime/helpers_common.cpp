@@ -18,35 +18,16 @@ namespace {
 constexpr std::uint32_t max_tail_calls = 33;   // MAX_TAIL_CALL_CNT
 constexpr std::uint32_t max_loops = 1u << 23;  // BPF_MAX_LOOPS
 
-uint64_t ktime_get_ns(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
-  return ctx->inputs->ktime_ns();
-}
-uint64_t ktime_get_boot_ns(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
-  return ctx->inputs->boot_ns();
-}
-uint64_t ktime_get_coarse_ns(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
-  return ctx->inputs->coarse_ns();
-}
-uint64_t ktime_get_tai_ns(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
-  return ctx->inputs->tai_ns();
-}
-uint64_t jiffies64(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
-  return ctx->inputs->jiffies();
-}
-uint64_t get_prandom_u32(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
-  return ctx->inputs->prandom();
+// What the run's Inputs answer, as a helper.
+template <auto read>
+uint64_t input(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
+  return (ctx->inputs->*read)();
 }
 uint64_t get_smp_processor_id(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
   return ctx->cpu;
 }
 // One node: the CPUs that runs lease are not tied to the machine's.
 uint64_t get_numa_node_id(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext*) { return 0; }
-uint64_t get_current_pid_tgid(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
-  return ctx->inputs->pid_tgid();
-}
-uint64_t get_current_uid_gid(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
-  return ctx->inputs->uid_gid();
-}
 uint64_t get_current_comm(uint64_t to, uint64_t size, uint64_t, uint64_t, uint64_t, RunContext* ctx) {
   auto* out = at<char>(to);
   auto room = static_cast<std::uint32_t>(size);
@@ -130,12 +111,12 @@ uint64_t probe_read_str(uint64_t to, uint64_t size, uint64_t from, uint64_t, uin
 
 constexpr HelperEntry table[] = {
     {4, "probe_read", probe_read},
-    {5, "ktime_get_ns", ktime_get_ns},
-    {7, "get_prandom_u32", get_prandom_u32},
+    {5, "ktime_get_ns", input<&image::Inputs::ktime_ns>},
+    {7, "get_prandom_u32", input<&image::Inputs::prandom>},
     {8, "get_smp_processor_id", get_smp_processor_id},
     {12, "tail_call", tail_call},
-    {14, "get_current_pid_tgid", get_current_pid_tgid},
-    {15, "get_current_uid_gid", get_current_uid_gid},
+    {14, "get_current_pid_tgid", input<&image::Inputs::pid_tgid>},
+    {15, "get_current_uid_gid", input<&image::Inputs::uid_gid>},
     {16, "get_current_comm", get_current_comm},
     {28, "csum_diff", csum_diff},
     {42, "get_numa_node_id", get_numa_node_id},
@@ -144,11 +125,11 @@ constexpr HelperEntry table[] = {
     {113, "probe_read_kernel", probe_read},
     {114, "probe_read_user_str", probe_read_str},
     {115, "probe_read_kernel_str", probe_read_str},
-    {118, "jiffies64", jiffies64},
-    {125, "ktime_get_boot_ns", ktime_get_boot_ns},
-    {160, "ktime_get_coarse_ns", ktime_get_coarse_ns},
+    {118, "jiffies64", input<&image::Inputs::jiffies>},
+    {125, "ktime_get_boot_ns", input<&image::Inputs::boot_ns>},
+    {160, "ktime_get_coarse_ns", input<&image::Inputs::coarse_ns>},
     {181, "loop", loop},
-    {208, "ktime_get_tai_ns", ktime_get_tai_ns},
+    {208, "ktime_get_tai_ns", input<&image::Inputs::tai_ns>},
 };
 
 }  // namespace

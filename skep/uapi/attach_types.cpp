@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "skep/uapi/rows.h"
+
 namespace skep::uapi {
 namespace {
 
@@ -116,21 +118,13 @@ constexpr std::array rows = std::to_array<AttachTypeRow>({
 });
 
 static_assert(rows.size() == 62);
-constexpr bool in_order() {
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (static_cast<std::size_t>(rows[i].type) != i) return false;
-  return true;
-}
-static_assert(in_order());
+static_assert(in_order(rows, &AttachTypeRow::type));
 
 }  // namespace
 
 std::span<const AttachTypeRow> attach_types() { return rows; }
 
-const AttachTypeRow* find_attach_type(AttachType type) {
-  auto number = static_cast<std::uint32_t>(type);
-  return number < rows.size() ? &rows[number] : nullptr;
-}
+const AttachTypeRow* find_attach_type(AttachType type) { return row_of(rows, type); }
 
 const AttachTypeRow* find_attach_type(std::string_view name) {
   if (name.empty()) return nullptr;

@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "skep/uapi/attr.h"
+#include "skep/uapi/rows.h"
 
 namespace skep::uapi {
 namespace {
@@ -299,12 +300,9 @@ constexpr std::array rows = std::to_array<CommandRow>({
 });
 
 static_assert(rows.size() == 39);
-constexpr bool in_order() {
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (static_cast<std::size_t>(rows[i].command) != i || rows[i].attr_size > attr_union_size) return false;
-  return true;
-}
-static_assert(in_order());
+static_assert(in_order(rows, &CommandRow::command));
+static_assert(std::ranges::all_of(rows,
+                                  [](const CommandRow& row) { return row.attr_size <= attr_union_size; }));
 
 constexpr std::uint32_t page = 4096;
 
@@ -318,10 +316,7 @@ bool any_set(const unsigned char* bytes, std::uint32_t from, std::uint32_t to) {
 
 std::span<const CommandRow> commands() { return rows; }
 
-const CommandRow* find_command(Command command) {
-  auto number = static_cast<std::uint32_t>(command);
-  return number < rows.size() ? &rows[number] : nullptr;
-}
+const CommandRow* find_command(Command command) { return row_of(rows, command); }
 
 const CommandRow* find_command(std::string_view name) {
   auto at = std::ranges::find_if(

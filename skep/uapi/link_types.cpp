@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "skep/uapi/rows.h"
+
 namespace skep::uapi {
 namespace {
 
@@ -31,21 +33,13 @@ constexpr std::array rows = std::to_array<LinkTypeRow>({
 });
 
 static_assert(rows.size() == 16);
-constexpr bool in_order() {
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (static_cast<std::size_t>(rows[i].type) != i) return false;
-  return true;
-}
-static_assert(in_order());
+static_assert(in_order(rows, &LinkTypeRow::type));
 
 }  // namespace
 
 std::span<const LinkTypeRow> link_types() { return rows; }
 
-const LinkTypeRow* find_link_type(LinkType type) {
-  auto number = static_cast<std::uint32_t>(type);
-  return number < rows.size() ? &rows[number] : nullptr;
-}
+const LinkTypeRow* find_link_type(LinkType type) { return row_of(rows, type); }
 
 const LinkTypeRow* find_link_type(std::string_view name) {
   auto at = std::ranges::find_if(

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "skep/uapi/rows.h"
+
 namespace skep::uapi {
 namespace {
 
@@ -311,12 +313,7 @@ constexpr auto rows = std::to_array<MapTypeRow>({
 });
 
 static_assert(rows.size() == 35);
-constexpr bool in_order() {
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (static_cast<std::size_t>(rows[i].type) != i + 1) return false;
-  return true;
-}
-static_assert(in_order());
+static_assert(in_order(rows, &MapTypeRow::type, 1));
 
 constexpr std::uint64_t mask(M type) { return 1ull << static_cast<unsigned>(type); }
 template <class... Types>
@@ -490,10 +487,7 @@ Result<void> check_extra(const MapTypeRow& row, const MapCreateAttr& attr) {
 
 std::span<const MapTypeRow> map_types() { return rows; }
 
-const MapTypeRow* find_map_type(MapType type) {
-  auto number = static_cast<std::uint32_t>(type);
-  return number >= 1 && number <= rows.size() ? &rows[number - 1] : nullptr;
-}
+const MapTypeRow* find_map_type(MapType type) { return row_of(rows, type, 1); }
 
 const MapTypeRow* find_map_type(std::string_view name) {
   auto at = std::ranges::find_if(

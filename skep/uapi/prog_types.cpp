@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "skep/uapi/rows.h"
+
 namespace skep::uapi {
 namespace {
 
@@ -80,12 +82,7 @@ constexpr std::array rows = std::to_array<ProgTypeRow>({
 });
 
 static_assert(rows.size() == 32);
-constexpr bool in_order() {
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (static_cast<std::size_t>(rows[i].type) != i + 1) return false;
-  return true;
-}
-static_assert(in_order());
+static_assert(in_order(rows, &ProgTypeRow::type, 1));
 
 // The attach types that a checked program type takes; types without a row take any.
 struct Takes {
@@ -147,10 +144,7 @@ constexpr Range ranges[] = {
 
 std::span<const ProgTypeRow> prog_types() { return rows; }
 
-const ProgTypeRow* find_prog_type(ProgType type) {
-  auto number = static_cast<std::uint32_t>(type);
-  return number >= 1 && number <= rows.size() ? &rows[number - 1] : nullptr;
-}
+const ProgTypeRow* find_prog_type(ProgType type) { return row_of(rows, type, 1); }
 
 const ProgTypeRow* find_prog_type(std::string_view name) {
   auto at = std::ranges::find_if(

@@ -91,10 +91,6 @@ bool Checker::is_trusted(const RegState& reg) const {
 
 std::optional<bool> Checker::decide_branch(const Code& insn, const RegState& a, const RegState& b) const {
   const isa::Op& row = insn.row();
-  // Older kernels decide only what is compared with a constant.
-  const bool const_b = row.width == 32 ? b.value.is_const_low() : b.value.is_const();
-  if (a.kind == Kind::scalar && b.kind == Kind::scalar && !arithmetic_.both_sides && !const_b)
-    return std::nullopt;
   if (a.kind == Kind::scalar && b.kind == Kind::scalar)
     return compare(row.operation, row.width, a.value, b.value, arithmetic_);
   if (row.width == 32) return std::nullopt;
@@ -177,8 +173,8 @@ Checker::Next Checker::simulate_branch(const Code& insn) {
     sync_linked(*other, *other_dst, linked);
   }
   const bool equality = row.operation == Operation::eq || row.operation == Operation::ne;
-  if (model().at_least(6, 2) && row.width == 64 && by_reg && equality && src->is_pointer() &&
-      dst->is_pointer() && src->kind != Kind::btf_object && dst->kind != Kind::btf_object) {
+  if (infers_not_null_ && row.width == 64 && by_reg && equality && src->is_pointer() && dst->is_pointer() &&
+      src->kind != Kind::btf_object && dst->kind != Kind::btf_object) {
     // Equal to something that is not null.
     const bool there = row.operation == Operation::eq;
     RegState& equal_src = there ? *other_src : *src;

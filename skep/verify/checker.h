@@ -468,8 +468,13 @@ class Checker {
   Records records_;
 
   // What Linux learnt when.
-  bool links_sums_ = true;         // 6.10: rX = rY + K stays linked with rY
-  bool clears_lonely_ids_ = true;  // 6.17
+  bool infers_not_null_ = true;       // 6.2: equal to a pointer that is not null
+  bool loops_by_fallthrough_ = true;  // 6.7: a loop may close by an instruction that is no jump
+  bool keeps_all_spills_ = true;  // 6.9: unbounded numbers keep their ids on the stack, fills may be narrower
+  bool locks_in_functions_ = true;  // 6.9: static functions may be called under a lock, and take it
+  bool checks_lsm_result_ = true;   // 6.12
+  bool links_sums_ = true;          // 6.10: rX = rY + K stays linked with rY
+  bool clears_lonely_ids_ = true;   // 6.17
   bool has_arena_ = false;
   std::size_t used_arena_ = 0;
   std::vector<bool> used_maps_;  // by index: named by an instruction

@@ -51,7 +51,7 @@ bool Checker::may_call_under_lock(const Code& insn) const {
       const std::string_view name = model_.kernel_btf->name(id);
       return contains(under_lock, name) || (model_.at_least(6, 15) && contains(under_lock_6_15, name));
     }
-    default: return true;
+    default: return locks_in_functions_;
   }
 }
 
@@ -186,6 +186,10 @@ bool Checker::leave_frame() {
 Checker::Next Checker::simulate_exit(const Code& insn, bool exception) {
   (void)insn;
   const bool outermost = state_->depth == 0;
+  if (!locks_in_functions_ && state_->locks != 0) {
+    fail(EINVAL, "bpf_spin_unlock is missing");
+    return Next::failed;
+  }
   if (!check_nothing_held(exception, exception || outermost,
                           exception ? "bpf_throw" : "BPF_EXIT instruction in main prog"))
     return Next::failed;
@@ -243,6 +247,7 @@ bool Checker::check_return_value(unsigned number, const char* name) {
     if (attach == AttachType::lsm_cgroup) {
       range = target_returns_void() ? ReturnBounds{1, 1, true} : ReturnBounds{0, 1, true};
     } else {
+      if (!checks_lsm_result_) return true;
       std::optional<ReturnBounds> hook = lsm_return_range();
       if (!hook) return true;
       range = *hook;

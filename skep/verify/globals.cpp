@@ -277,7 +277,7 @@ bool Checker::check_global_call(const Code& insn, std::uint32_t number) {
     return false;
   }
   note("Func#{} ('{}') is global and assumed valid.\n", number, subprog.name);
-  if (subprog.changes_packet) clear_packet_pointers();
+  if (subprog.changes_packet && model_.at_least(6, 12)) clear_packet_pointers();
   subprog.called = true;
   clobber_caller_saved();
   mark_unknown(reg(0));

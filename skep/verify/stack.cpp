@@ -150,9 +150,10 @@ bool Checker::write_stack(Frame& frame, std::int32_t off, unsigned size, int val
   slot = &frame.stack[slot_number];
   touched_slots_ |= std::uint64_t{1} << slot_number;
   const bool aligned = off % 8 == 0;
-  if (source != nullptr && aligned && source->kind == Kind::scalar && bpf_capable()) {
+  const bool keeps = keeps_all_spills_ || (source != nullptr && !source->value.is_unknown());
+  if (source != nullptr && aligned && source->kind == Kind::scalar && bpf_capable() && keeps) {
     const bool fits = bits_used(*source) <= 8 * size;
-    if (fits) link_before_copy(*source);
+    if (fits && keeps_all_spills_) link_before_copy(*source);
     spill(*slot, *source, size);
     if (!fits) slot->spilled.id = 0;
     note_stack_access(frame.number, slot_number);
@@ -267,7 +268,7 @@ bool Checker::read_stack(Frame& frame, std::int32_t off, unsigned size, int valu
   if (held.kind != Kind::scalar) return fail(EACCES, "invalid size of register fill");
   if (value < 0) return true;
   RegState& dst = reg(static_cast<unsigned>(value));
-  if (size <= spilled && off % 8 == 0) {  // the low end
+  if ((keeps_all_spills_ ? size <= spilled : size == spilled) && off % 8 == 0) {  // the low end
     dst = held;
     if (bits_used(held) > 8 * size) unlink(dst);
     note_stack_access(frame.number, slot_number);

@@ -364,6 +364,7 @@ bool Checker::check_flow() {
     }
   };
   auto walk = [&](isa::Slot from) {
+    if (code_[from].slots == 0) return fail(EINVAL, "jump into the middle of ldimm64 insn {}", from - 1);
     seen[from] = open;
     stack.push_back({from, 0});
     while (!stack.empty()) {
@@ -387,7 +388,8 @@ bool Checker::check_flow() {
       if (seen[target] == unseen) {
         seen[target] = open;
         stack.push_back({target, 0});
-      } else if (seen[target] == open && !bpf_capable()) {
+      } else if (seen[target] == open &&
+                 (!bpf_capable() || (!loops_by_fallthrough_ && !isa::jumps(code_[slot].row())))) {
         return fail(EINVAL, "back-edge from insn {} to {}", slot, target);
       }
     }

@@ -14,6 +14,10 @@ Checker::Checker(const Model& model, const Options& options)
       records_(model) {
   if (model.prog.type == uapi::ProgType::ext && model.prog.target.prog != nullptr)
     prog_type_ = model.prog.target.prog->type;
+  infers_not_null_ = model.at_least(6, 2);
+  loops_by_fallthrough_ = model.at_least(6, 7);
+  keeps_all_spills_ = locks_in_functions_ = model.at_least(6, 9);
+  checks_lsm_result_ = model.at_least(6, 12);
   links_sums_ = model.at_least(6, 10);
   clears_lonely_ids_ = model.at_least(6, 17);
 }

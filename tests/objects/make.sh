@@ -35,6 +35,7 @@ for name in tiny maps globals; do
   clang_object 19 v4 el $name.c $name.clang19-v4.o
 done
 clang_object 19 v3 el tiny.c tiny.clang19-v3.dwarf.o    # R_BPF_64_ABS32 in DWARF
+clang_object 19 v3 el functions.c functions.clang19-v3.o
 clang_object 19 v3 el legacy.c legacy.clang19-v3.o
 clang_object 14 v2 el legacy.c legacy.clang14-v2.o -g0  # without BTF, as such objects were
 clang_object 19 v2 el legacy.c legacy_iproute2.clang19-v2.o -g0 -DIPROUTE2

@@ -41,6 +41,25 @@ TEST(Parse, GoldenListings) {
   }
 }
 
+// Each function behind the first that calls it, an exception callback last; hidden ones are static for the
+// kernel.
+TEST(Parse, FunctionsOfAProgram) {
+  auto spec = parse_file("functions.clang19-v3.o");
+  ASSERT_TRUE(spec) << spec.error().message;
+  auto names = [&](const char* program) {
+    std::string out;
+    for (const Function& function : spec->find_program(program)->functions) out += function.name + " ";
+    return out;
+  };
+  EXPECT_EQ(names("entry"), "entry first deep second handler ");
+  EXPECT_EQ(names("twice"), "twice ");  // two callbacks: the verifier says what is wrong
+  auto linkage = [&](const char* name) {
+    return spec->btf->type(*spec->btf->find(name, btf::Kind::func)).func_linkage();
+  };
+  EXPECT_EQ(linkage("second"), btf::linkage::static_);
+  EXPECT_EQ(linkage("first"), btf::linkage::global);
+}
+
 // Every compiler and byte order must say the same about the same source.
 TEST(Parse, MapsAgreeOverCompilers) {
   for (const char* name : {"maps.clang14-v1.o", "maps.clang14-v2.o", "maps.clang19-v1.o", "maps.clang19-v3.o",
