@@ -49,6 +49,10 @@ bool Checker::check_attach_target() {
   if ((p.type == ProgType::tracing || p.type == ProgType::lsm || p.type == ProgType::ext) &&
       p.target.btf == nullptr)
     return fail(EINVAL, "Tracing programs must provide btf_id");
+  if (!p.gpl && p.type == ProgType::struct_ops)
+    return fail(EINVAL, "struct ops programs must have a GPL compatible license");
+  if (!p.gpl && p.type == ProgType::lsm)
+    return fail(EINVAL, "LSM programs must have a GPL compatible license");
   return true;
 }
 

@@ -91,15 +91,8 @@ bool Checker::is_trusted(const RegState& reg) const {
 
 std::optional<bool> Checker::decide_branch(const Code& insn, const RegState& a, const RegState& b) const {
   const isa::Op& row = insn.row();
-  const bool numbers = a.kind == Kind::scalar && b.kind == Kind::scalar;
-  if (numbers && !arithmetic_.both_sides) {
-    // Older kernels decide only what is compared with a constant, and equality of two constants.
-    const bool const_a = row.width == 32 ? a.value.is_const_low() : a.value.is_const();
-    const bool const_b = row.width == 32 ? b.value.is_const_low() : b.value.is_const();
-    const bool equality = row.operation == Operation::eq || row.operation == Operation::ne;
-    if (!const_b || (equality && !const_a)) return std::nullopt;
-  }
-  if (numbers) return compare(row.operation, row.width, a.value, b.value);
+  if (a.kind == Kind::scalar && b.kind == Kind::scalar)
+    return compare(row.operation, row.width, a.value, b.value, arithmetic_);
   if (row.width == 32) return std::nullopt;
   if (is_packet_or_end(a) && is_packet_or_end(b)) return compare_with_end(a, b, row.operation);
   const RegState* pointer = &a;

@@ -364,6 +364,7 @@ bool Checker::check_flow() {
     }
   };
   auto walk = [&](isa::Slot from) {
+    if (code_[from].slots == 0) return fail(EINVAL, "jump into the middle of ldimm64 insn {}", from - 1);
     seen[from] = open;
     stack.push_back({from, 0});
     while (!stack.empty()) {

@@ -13,6 +13,7 @@
 #include "skep/uapi/attr.h"
 #include "skep/uapi/commands.h"
 #include "skep/uapi/contexts.h"
+#include "skep/uapi/kfuncs.h"
 #include "skep/uapi/link_types.h"
 #include "skep/uapi/map_types.h"
 #include "skep/uapi/prog_types.h"
@@ -234,6 +235,28 @@ TEST_P(Tables, InfoStructs) {
   HOLD(BtfInfo, "bpf_btf_info", kernel_btf);
 #undef HOLD
   EXPECT_GT(held_, 50);
+}
+
+// Every function that the kernel marks as a kfunc has a row, and no row is younger than a kernel that has it.
+TEST_P(Tables, Kfuncs) {
+  std::size_t marked = 0;
+  for (btf::TypeId id = btf_->first_id(); id < btf_->type_count(); id++) {
+    const btf::Type tag = btf_->type(id);
+    if (tag.kind != btf::Kind::decl_tag || tag.name() != "bpf_kfunc") continue;
+    marked++;
+    const std::string_view name = btf_->name(tag.type());
+    const Kfunc* row = find_kfunc(name);
+    ASSERT_NE(row, nullptr) << name << " has no row";
+    EXPECT_TRUE(!newest() || row->since <= GetParam().version) << name;
+  }
+  EXPECT_TRUE(!newest() || marked > 200) << marked;
+  // Before the marks came, the functions were there all the same.
+  if (GetParam().version != 0 && marked == 0)
+    for (const Kfunc& row : kfuncs()) {
+      const bool is_function = btf_->find(row.name, btf::Kind::func).has_value();
+      if (row.since > GetParam().version && is_function)
+        ADD_FAILURE() << row.name << " is older than its row says";
+    }
 }
 
 TEST_P(Tables, Contexts) {
