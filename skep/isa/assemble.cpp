@@ -160,9 +160,9 @@ class Assembler : public DirectiveHost {
   }
 
   bool is_assignment(std::span<const Token> tokens) const {
-    return tokens.size() >= 3 && (tokens[0].kind == TokenKind::identifier || tokens[0].kind == TokenKind::string) &&
-           tokens[1].is('=') &&
-           !tokens[2].is('=') && register_at(tokens, 0, dialect_).number < 0 &&
+    return tokens.size() >= 3 &&
+           (tokens[0].kind == TokenKind::identifier || tokens[0].kind == TokenKind::string) &&
+           tokens[1].is('=') && !tokens[2].is('=') && register_at(tokens, 0, dialect_).number < 0 &&
            !looks_like_register(tokens[0]);
   }
 
@@ -274,13 +274,13 @@ class Assembler : public DirectiveHost {
     }
   }
 
-  // clang's rule for 32-bit data: offsets that .BTF.ext (by temporary labels) and .BTF (by names of variables) hold
-  // are not the loader's to change.
+  // clang's rule for 32-bit data: offsets that .BTF.ext (by temporary labels) and .BTF (by names of
+  // variables) hold are not the loader's to change.
   AsmRelocType data32_type(const Value& value) const {
     if (value.section >= state_.assembly.sections.size()) return AsmRelocType::abs32;
     const AsmSection& target = state_.assembly.sections[value.section];
-    bool temporary = value.symbol == Value::no_symbol ||
-                     state_.assembly.symbols[value.symbol].name.starts_with(".L");
+    bool temporary =
+        value.symbol == Value::no_symbol || state_.assembly.symbols[value.symbol].name.starts_with(".L");
     bool kept = target.allocated && (temporary ? target.executable : target.writable);
     return kept ? AsmRelocType::nodyld32 : AsmRelocType::abs32;
   }
@@ -321,8 +321,8 @@ class Assembler : public DirectiveHost {
                                       target.bytes.size()));
     // A temporary label at a section's start stands for the section.
     const AsmSymbol& named = state_.assembly.symbols[pending.symbol];
-    bool whole = named.name.starts_with(".L") && named.value == 0 &&
-                 named.section < state_.assembly.sections.size();
+    bool whole =
+        named.name.starts_with(".L") && named.value == 0 && named.section < state_.assembly.sections.size();
     target.relocations.push_back({.offset = offset,
                                   .type = pending.relocation,
                                   .symbol = whole ? state_.section_symbol(named.section) : pending.symbol,
@@ -436,9 +436,9 @@ class Assembler : public DirectiveHost {
     if (token.kind == TokenKind::identifier && at + 1 == pending.tokens.size() &&
         state_.options.helper_id != nullptr) {
       std::optional<std::uint32_t> symbol = state_.find_symbol(token.text);
-      bool declared = symbol.has_value() &&
-                      (state_.assembly.symbols[*symbol].section != AsmSymbol::undefined ||
-                       state_.assembly.symbols[*symbol].binding != Binding::local);
+      bool declared =
+          symbol.has_value() && (state_.assembly.symbols[*symbol].section != AsmSymbol::undefined ||
+                                 state_.assembly.symbols[*symbol].binding != Binding::local);
       std::optional<std::uint32_t> helper = state_.options.helper_id(token.text);
       if (!declared && helper.has_value()) {
         decoded.imm = static_cast<std::int32_t>(*helper);
@@ -572,8 +572,9 @@ const AsmSection* Assembly::find_section(std::string_view name) const {
 }
 
 const AsmSymbol* Assembly::find_symbol(std::string_view name) const {
-  auto found =
-      std::find_if(symbols.begin(), symbols.end(), [&](const AsmSymbol& s) { return s.name == name && s.kind != SymbolKind::section; });
+  auto found = std::find_if(symbols.begin(), symbols.end(), [&](const AsmSymbol& s) {
+    return s.name == name && s.kind != SymbolKind::section;
+  });
   return found == symbols.end() ? nullptr : &*found;
 }
 

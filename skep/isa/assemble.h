@@ -74,7 +74,7 @@ struct AsmSection {
   std::string name;
   bool executable = false, writable = false, allocated = true, no_bits = false;
   bool merge = false, strings = false, excluded = false;  // flags M, S, e
-  std::uint32_t type = 0;                                 // sh_type of .section's @0x7fff0001; 0: as no_bits says
+  std::uint32_t type = 0;  // sh_type of .section's @0x7fff0001; 0: as no_bits says
   std::uint64_t entry_size = 0;
   std::uint64_t alignment = 1;
   bool alignment_said = false;  // by a directive; before, alignment is what sections of this name have

@@ -230,8 +230,7 @@ void Compiler::emit_prologue() {
     frame_pointer_ += 8;
   }
   if (frame_bytes_) a_.alu(Alu::sub, 64, Reg::sp, frame_bytes_);
-  if (f.may_goto)
-    a_.store_imm(32, {Reg::sp, slots_.may_goto}, static_cast<std::int32_t>(image::max_loops));
+  if (f.may_goto) a_.store_imm(32, {Reg::sp, slots_.may_goto}, static_cast<std::int32_t>(image::max_loops));
 }
 
 void Compiler::emit_epilogue() {

@@ -14,12 +14,13 @@ namespace skep::object {
 struct DisassembleOptions {
   std::string name;  // what the headings call the file
   isa::Dialect dialect =
-      isa::Dialect::kernel;            // kernel: laid out like llvm-objdump -d; gnu: like bpf-objdump -d
-  bool raw = false;                    // the bytes of each instruction
-  bool source = false;                 // source lines above, from .BTF.ext
-  bool relocations = false;            // relocations and CO-RE records below
-  std::vector<std::string> sections;   // only these; empty: all that are executable and not empty
-  // Set if .BTF or .BTF.ext is damaged, so that source lines and CO-RE records are missing; null: that is an error.
+      isa::Dialect::kernel;           // kernel: laid out like llvm-objdump -d; gnu: like bpf-objdump -d
+  bool raw = false;                   // the bytes of each instruction
+  bool source = false;                // source lines above, from .BTF.ext
+  bool relocations = false;           // relocations and CO-RE records below
+  std::vector<std::string> sections;  // only these; empty: all that are executable and not empty
+  // Set if .BTF or .BTF.ext is damaged, so that source lines and CO-RE records are missing; null: that is an
+  // error.
   std::string* warning = nullptr;
   std::vector<std::string> functions;  // only what these symbols cover; empty: all
 };

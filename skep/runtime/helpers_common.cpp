@@ -15,7 +15,6 @@ using std::uint64_t;
 
 namespace {
 
-
 // What the run's Inputs answer, as a helper.
 template <auto read>
 uint64_t input(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, RunContext* ctx) {

@@ -56,7 +56,7 @@ struct ProgObject final : Object {
   static constexpr Kind its_kind = Kind::prog;
   ProgObject() : Object(its_kind) {}
   image::Image image;
-  std::optional<jit::Code> code;  // of programs with a verdict, if the runtime compiles
+  std::optional<jit::Code> code;                  // of programs with a verdict, if the runtime compiles
   std::vector<std::shared_ptr<MapObject>> maps;   // in the order in which the program names them
   std::vector<std::shared_ptr<MapObject>> bound;  // BPF_PROG_BIND_MAP
   std::mutex bound_lock;

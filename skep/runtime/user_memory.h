@@ -2,8 +2,8 @@
 // and say so (EFAULT); they never crash the process.
 //
 // For this process the copy runs under a SIGSEGV and SIGBUS handler that knows the copy's own instructions
-// and lets every other fault pass to whoever was there before (x86-64, AArch64). Elsewhere process_vm_readv(2) and
-// process_vm_writev(2) copy.
+// and lets every other fault pass to whoever was there before (x86-64, AArch64). Elsewhere
+// process_vm_readv(2) and process_vm_writev(2) copy.
 #pragma once
 
 #include <cstddef>

@@ -366,8 +366,8 @@ std::uint64_t array_tail_call(std::uint64_t, std::uint64_t map, std::uint64_t in
   const auto i = static_cast<std::uint32_t>(index);
   if (i >= array->max_entries || ctx->tail_calls >= image::max_tail_calls)
     return static_cast<std::uint64_t>(-22);
-  ctx->tail_calls++;
   if (!array->targets[i]) return static_cast<std::uint64_t>(-22);
+  ctx->tail_calls++;
   ctx->tail_target = array->targets[i];
   return 0;
 }
