@@ -36,7 +36,7 @@ function(module name)
     target_link_libraries(skep_${name} INTERFACE ${needs})
   endif()
   set_property(GLOBAL APPEND PROPERTY SKEP_MODULES ${name})
-  if(SKEP_TESTS AND headers)
+  if(SKEP_TESTS AND NOT SKEP_SANITIZE AND headers)
     # every header compiled alone
     set(alone)
     foreach(header IN LISTS headers)

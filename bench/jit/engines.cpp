@@ -58,14 +58,15 @@ class Interpreter final : public Engine {
 
 class Compiled final : public Engine {
  public:
-  Compiled(runtime::Cpu& cpu, const Bench::Subject& subject) : cpu_(cpu), subject_(subject) {}
+  Compiled(runtime::Cpu& cpu, const Bench::Subject& subject, const jit::Code& code)
+      : cpu_(cpu), subject_(subject), code_(code) {}
   Result<double> run(std::uint32_t count, std::uint32_t* r0) override {
     cpu_.ctx.regions = nullptr;
     std::uint64_t result = 0;
     double start = cpu_ns();
     for (std::uint32_t i = 0; i < count; i++) {
       begin(cpu_.ctx);
-      if (!machine_.run(subject_.codes[0], cpu_.ctx, &result)) [[unlikely]]
+      if (!machine_.run(code_, cpu_.ctx, &result)) [[unlikely]]
         return fail(EFAULT, "{}: {}", subject_.name, machine_.fault().message());
     }
     *r0 = static_cast<std::uint32_t>(result);
@@ -75,6 +76,7 @@ class Compiled final : public Engine {
  private:
   runtime::Cpu& cpu_;
   const Bench::Subject& subject_;
+  const jit::Code& code_;
   jit::Machine machine_;
 };
 
@@ -234,7 +236,9 @@ Result<std::unique_ptr<Bench::Subject>> Bench::open(const std::string& name) {
     subject->traits.code_bytes += code.bytes().size();
     subject->codes.push_back(std::move(code));
   }
-  at(EngineId::jit) = std::make_unique<Compiled>(cpu(), *subject);
+  at(EngineId::jit) = std::make_unique<Compiled>(cpu(), *subject, subject->codes[0]);
+  subject->cancellable = TRY(jit::compile(subject->programs[0]->image, {.cancellable = true}));
+  at(EngineId::cancellable) = std::make_unique<Compiled>(cpu(), *subject, subject->cancellable);
 
   // Maps of its own: state that one engine leaves must not help the next.
   if (NativeFn native = find_native(name)) {

@@ -18,10 +18,11 @@
 
 namespace skep::bench {
 
-enum class EngineId : std::uint8_t { checked, unchecked, jit, kernel, native };
-inline constexpr std::size_t engine_count = 5;
+// cancellable: the JIT with Options::cancellable, for what that costs.
+enum class EngineId : std::uint8_t { checked, unchecked, jit, kernel, native, cancellable };
+inline constexpr std::size_t engine_count = 6;
 inline constexpr std::array<const char*, engine_count> engine_names = {"checked", "unchecked", "jit",
-                                                                       "kernel", "gcc"};
+                                                                       "kernel",  "gcc",       "cancellable"};
 
 // One engine with one program.
 class Engine {
@@ -54,6 +55,7 @@ class Bench {
     std::vector<object::Object> objects;
     std::vector<std::shared_ptr<runtime::ProgObject>> programs;
     std::vector<jit::Code> codes;  // of the programs
+    jit::Code cancellable;         // of the first
   };
   // Compiles the program of this name, loads it everywhere. Errors name program and engine; ENOENT: no clang.
   Result<std::unique_ptr<Subject>> open(const std::string& name);

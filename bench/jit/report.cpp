@@ -94,7 +94,10 @@ std::string print_text(const Report& report) {
     out += fmt::format("{:<40}{:>8}{:>14}{:>14}\n", size.program, size.slots,
                        number(static_cast<double>(size.jit) / size.slots, 2),
                        number(size.kernel ? static_cast<double>(size.kernel) / size.slots : nan, 2));
-  out += "\n";
+  out += fmt::format("\ncancellable / jit: geometric mean {}\n\n",
+                     number(geometric_mean(ratios(report.rows, EngineId::cancellable, EngineId::jit,
+                                                  [](const Traits&) { return true; })),
+                            3));
   for (const Target& target : report.targets)
     out += fmt::format("{:<6} {:<64}{:>8}  ({} {})\n", target.met() ? "ok" : "MISSED", target.what,
                        number(target.value, 3), target.at_least ? "at least" : "at most", target.limit);
