@@ -8,7 +8,8 @@ set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES SKEP_SYSROOT)
 
-set(SKEP_SYSROOT "" CACHE PATH "unpacked arm64 packages: libasmjit-dev libfmt-dev libzstd-dev liblzma-dev libgtest-dev")
+set(SKEP_SYSROOT "" CACHE PATH
+    "unpacked arm64 packages: libasmjit-dev libfmt-dev libzstd-dev liblzma-dev zlib1g-dev libgtest-dev")
 set(CMAKE_FIND_ROOT_PATH ${SKEP_SYSROOT})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
