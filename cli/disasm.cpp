@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "cli/compile.h"
 #include "cli/text.h"
@@ -26,6 +27,20 @@ constexpr View views[] = {
     {"json", object::disassemble_json},
     {"", object::disassemble},
 };
+
+// What cannot stand beside --exact, which writes whole objects, and --cfg. --json has everything anyway.
+Result<void> check_options(const Arguments& arguments) {
+  constexpr std::pair<std::string_view, std::string_view> apart[] = {
+      {"exact", "cfg"},      {"exact", "json"},      {"cfg", "json"},          {"exact", "section"},
+      {"exact", "function"}, {"exact", "source"},    {"exact", "relocations"}, {"exact", "raw"},
+      {"cfg", "source"},     {"cfg", "relocations"}, {"cfg", "raw"},
+  };
+  for (auto [one, other] : apart)
+    if (arguments.has(one) && arguments.has(other))
+      return fail(EINVAL, "--{} and --{} cannot be combined", one, other);
+  TRY(find_dialect(arguments));
+  return {};
+}
 
 Result<std::string> disassemble(const Arguments& arguments) {
   const std::string& path = arguments.positional[0];
@@ -55,8 +70,8 @@ Result<std::string> disassemble(const Arguments& arguments) {
 }  // namespace
 
 int run_disasm(const Arguments& arguments) {
-  if (auto dialect = find_dialect(arguments); !dialect) {
-    report(dialect.error());
+  if (auto usable = check_options(arguments); !usable) {
+    report(usable.error());
     return Exit::usage;
   }
   auto text = disassemble(arguments);

@@ -50,8 +50,7 @@ Result<VerifyCommand> read_options(const Arguments& arguments) {
   if (const std::string* name = arguments.find("kernel")) {
     auto known =
         std::find_if(std::begin(kernels), std::end(kernels), [&](auto& k) { return k.name == *name; });
-    if (known == std::end(kernels))
-      return fail(EINVAL, "--kernel {}: the rules of 6.18, 6.12 and 6.1 are known", *name);
+    if (known == std::end(kernels)) return fail(EINVAL, "--kernel is '{}', must be 6.18, 6.12 or 6.1", *name);
     out.version = known->version;
     out.version_name = known->name;
   }
@@ -143,7 +142,9 @@ Result<void> prepare(const VerifyCommand& command, Side& side) {
   Result<Buffer> bytes = base::read_file(path);
   if (bytes) {
     side.btf_bytes = std::move(*bytes);
-    side.btf = TRY(btf::Btf::parse(side.btf_bytes));
+    auto btf = btf::Btf::parse(side.btf_bytes);
+    if (!btf) return Failure(std::move(btf).error().in(path));
+    side.btf = std::move(*btf);
   } else if (!command.btf.empty()) {
     return Failure(std::move(bytes).error());
   }
@@ -333,8 +334,7 @@ void put_json(base::JsonWriter& json, const Judgement& found, const VerifyComman
   json.end();
 }
 
-Result<int> verify_object(const Arguments& arguments) {
-  VerifyCommand command = TRY(read_options(arguments));
+Result<int> verify_object(const VerifyCommand& command) {
   Buffer bytes = TRY(read_object(command.source));
   object::OpenOptions open;
   open.name = object_name(command.source);
@@ -380,7 +380,12 @@ Result<int> verify_object(const Arguments& arguments) {
 }  // namespace
 
 int run_verify(const Arguments& arguments) {
-  Result<int> result = verify_object(arguments);
+  Result<VerifyCommand> command = read_options(arguments);
+  if (!command) {
+    report(command.error());
+    return Exit::usage;
+  }
+  Result<int> result = verify_object(*command);
   if (!result) return report(result.error());
   return *result;
 }

@@ -199,7 +199,8 @@ class Assembler : public DirectiveHost {
     const Token& name = at.is('%') && match.failed_at + 1 < tokens.size() ? tokens[match.failed_at + 1] : at;
     if (name.kind == TokenKind::identifier && looks_like_register(name)) {
       if (register_at(tokens, match.failed_at, dialect_).number < 0) {
-        state_.error(here_.line, name, fmt::format("unknown register '{}', there are r0 to r10", name.text));
+        std::string_view known = dialect_ == Dialect::gnu ? "%r0 to %r10 and %fp" : "r0 to r10";
+        state_.error(here_.line, name, fmt::format("unknown register '{}', there are {}", name.text, known));
         return;
       }
       state_.error(here_.line, name, fmt::format("'{}' cannot stand here", name.text) + expected(match));
@@ -584,6 +585,7 @@ Result<Assembly> assemble(std::string_view text, const AssembleOptions& options,
   assembler.read(text);
   if (diagnostics.errors() == before) assembler.resolve();
   std::size_t errors = diagnostics.errors() - before;
+  if (errors >= most_errors) return fail(EINVAL, "{}: {} errors, given up", options.file, errors);
   if (errors != 0) return fail(EINVAL, "{}: {} error{}", options.file, errors, errors == 1 ? "" : "s");
   return assembler.finish();
 }

@@ -45,7 +45,8 @@ class Listing {
         cursor_(bytes_, view.file->order()),
         gnu_(options.dialect == isa::Dialect::gnu) {
     print_.dialect = options.dialect;
-    unsigned width = (static_cast<unsigned>(std::bit_width(bytes_.size())) + 3) / 4;
+    // binutils' columns grow by four digits.
+    unsigned width = (static_cast<unsigned>(std::bit_width(bytes_.size())) + 15) / 16 * 4;
     address_width_ = gnu_ ? std::max(4u, width) : 8;
   }
 

@@ -98,6 +98,8 @@ with tempfile.TemporaryDirectory() as folder:
         bad.append(f"errors in assembly: no place or caret: {done.stderr.decode()[:300]}")
     if (folder / "bad.o").exists():
         bad.append("errors in assembly: an object was written all the same")
+    (folder / "many.s").write_text("r11 = 1\n" * 80)
+    expect("assembly with 80 errors", run("asm", folder / "many.s", "-o", folder / "x.o"), 1, r"many\.s: 50 errors, given up")
     expect("assembly without output", run("asm", folder / "bad.s"), 2, r"needs -o OBJECT")
     expect("assembly in an unknown dialect", run("asm", folder / "bad.s", "-o", "x.o", "--dialect", "att"), 2, r"--dialect is 'att'")
     expect("assembly of nothing", run("asm", folder / "none.s", "-o", folder / "x.o"), 1, r"none\.s: No such file")
@@ -110,6 +112,19 @@ with tempfile.TemporaryDirectory() as folder:
     expect("other machine to disassemble", run("disasm", folder / "x86.o"), 1, r"x86\.o: .*machine 62")
     expect("no section of that name", run("disasm", program, "--section", "tc"), 1, r"no section 'tc'")
     expect("no function of that name", run("disasm", program, "--function", "main"), 1, r"no function 'main'")
+    expect("two forms", run("disasm", "--cfg", "--json", program), 2, r"--cfg and --json cannot be combined")
+    expect("part of an exact copy", run("disasm", "--exact", "-j", "xdp", program), 2, r"--exact and --section cannot")
+    (folder / "wide.s").write_text('.section s,"ax"\nr0 = 0\n.zero 0xfff0\nexit\n')
+    run("asm", folder / "wide.s", "-o", folder / "wide.o")
+    expect("columns of binutils", run("disasm", "--dialect", "gnu", folder / "wide.o"), 0, r"",
+           r"\n       0:\tmov %r0,0\n(.*\n)*    fff8:\texit\n$")
+    (folder / "wider.s").write_text('.section s,"ax"\nr0 = 0\n.zero 0xffe0\nexit\n')
+    run("asm", folder / "wider.s", "-o", folder / "wider.o")
+    expect("columns of binutils below 64 KiB", run("disasm", "--dialect", "gnu", folder / "wider.o"), 0, r"",
+           r"\n   0:\tmov %r0,0\n(.*\n)*ffe8:\texit\n$")
+    expect("verifier's unknown kernel", run("verify", program, "--kernel", "5.4"), 2, r"--kernel is '5\.4', must be 6\.18")
+    expect("verifier's unknown log level", run("verify", program, "--log", "8"), 2, r"--log is '8', must be a number from 1 to 7")
+    expect("no kernel types", run("verify", program, "--btf", folder / "good.s"), 1, r"good\.s: BTF: ends at")
     expect("graph of no program", run("disasm", "--cfg", program, "--section", ".BTF"), 1, r"section '\.BTF': ")
     types = whole.find(b"\x9f\xeb\x01\x00")
     damaged = bytearray(whole)

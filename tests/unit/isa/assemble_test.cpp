@@ -221,6 +221,10 @@ TEST(assemble, says_what_is_wrong_and_where) {
             "f.s:2:8: error: unknown register 'r12', there are r0 to r10\n"
             "     2 |   r1 = r12\n"
             "       |        ^~~\n");
+  EXPECT_EQ(complaint("mov r0,1", Dialect::gnu),
+            "f.s:1:5: error: unknown register 'r0', there are %r0 to %r10 and %fp\n"
+            "     1 | mov r0,1\n"
+            "       |     ^~\n");
   EXPECT_EQ(complaint("w1 = r2").substr(0, 38), "f.s:1:6: error: 'r2' cannot stand here");
   EXPECT_EQ(complaint("goto nowhere"),
             "f.s:1:6: error: label 'nowhere' is not defined\n"
