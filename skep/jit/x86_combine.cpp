@@ -1,6 +1,7 @@
 // Several eBPF instructions as fewer machine instructions. Each pattern looks ahead from the instruction that
 // comes next, never over the beginning of a block, and uses liveness where an intermediate value would be
 // lost.
+#include <bit>
 #include <limits>
 
 #include "skep/jit/x86_64.h"
@@ -451,7 +452,8 @@ std::uint32_t Compiler::combine_move() {
   flags_reg_ = Reg::none;
   switch (row.operation) {
     case Operation::mul:
-      if (row.source != Source::imm || imm == 0 || imm == 1 || imm == -1 || (imm & (imm - 1)) == 0) return 0;
+      if (row.source != Source::imm || imm == -1 || std::popcount(static_cast<std::uint32_t>(imm)) < 2)
+        return 0;
       if (imm == 3 || imm == 5 || imm == 9)
         a_.lea(bits, to, {from, 0, from, static_cast<std::uint8_t>(imm == 3 ? 1 : imm == 5 ? 2 : 3)});
       else

@@ -150,7 +150,8 @@ Result<void> Side::load(const Case& c, std::string* log) {
     std::vector<std::uint32_t> functions = function_slots(code);
     uapi::ProgLoad options;
     options.type = c.type;
-    options.name = fmt::format("p{}", programs_.size());
+    const std::string name = fmt::format("p{}", programs_.size());
+    options.name = name;
     options.insns = Bytes(reinterpret_cast<const std::uint8_t*>(insns_.data()), insns_.size() * 8);
     if (functions.size() > 1) {
       for (std::uint32_t slot : functions)

@@ -67,7 +67,8 @@ TEST(elf_write, significant_addresses) {
   NewFile file = sample(std::endian::little);
   file.address_significant = {0, 4};
   Buffer bytes = write(file).value();
-  const Section& section = *File::parse(bytes).value().find_section(".llvm_addrsig");
+  File parsed = File::parse(bytes).value();
+  const Section& section = *parsed.find_section(".llvm_addrsig");
   EXPECT_EQ(Buffer(section.bytes.begin(), section.bytes.end()), (Buffer{3, 5}));
   EXPECT_EQ(section.type, sht::llvm_addrsig);
 }
