@@ -138,7 +138,7 @@ class Generator {
   std::int64_t number64() {
     switch (random_.below(4)) {
       case 0: return static_cast<std::int64_t>(random_.next());
-      case 1: return static_cast<std::int64_t>(1ULL << random_.below(64)) - random_.below(2);
+      case 1: return static_cast<std::int64_t>((1ULL << random_.below(64)) - random_.below(2));
       case 2: return static_cast<std::int64_t>(~0ULL << random_.below(64));
       default: return edge_number(random_);
     }
