@@ -210,17 +210,19 @@ class StillWrong final : public Question {
   bool suspect_;
 };
 
-// Who disagrees, told by a child that may crash.
-std::string describe(Engines& engines, const Case& c) {
+// What `work` has to say, from a child of its own: it may crash or hang.
+template <class Work>
+std::string ask_child(unsigned seconds, Work work) {
   int ends[2];
-  if (pipe(ends) != 0) return "unknown";
+  if (pipe(ends) != 0) return "no pipe";
+  fflush(stdout);
   pid_t child = fork();
   if (child == 0) {
-    alarm(5);
+    alarm(seconds);
     catch_signals();
     close(ends[0]);
-    Judged judged = judge(engines, c);
-    [[maybe_unused]] ssize_t written = write(ends[1], judged.text.data(), judged.text.size());
+    const std::string text = work();
+    [[maybe_unused]] ssize_t written = write(ends[1], text.data(), text.size());
     _exit(0);
   }
   close(ends[1]);
@@ -232,9 +234,14 @@ std::string describe(Engines& engines, const Case& c) {
   int status = 0;
   waitpid(child, &status, 0);
   if (WIFSIGNALED(status))
-    return fmt::format("an engine ended with {}",
+    return fmt::format("ended with {}",
                        WTERMSIG(status) == SIGALRM ? "no answer" : strsignal(WTERMSIG(status)));
   return text;
+}
+
+// Who disagrees.
+std::string describe(Engines& engines, const Case& c) {
+  return ask_child(5, [&] { return judge(engines, c).text; });
 }
 
 void write_smaller(const Settings& settings, Engines& engines, std::uint64_t seed) {
@@ -320,30 +327,6 @@ std::vector<std::string> list_files(const std::vector<std::string>& paths) {
   return files;
 }
 
-// A bare program in a child of its own: it may crash.
-std::string run_bare_apart(const Bare& test, EngineKind kind) {
-  int ends[2];
-  if (pipe(ends) != 0) return "no pipe";
-  fflush(stdout);
-  pid_t child = fork();
-  if (child == 0) {
-    alarm(10);
-    catch_signals();
-    std::string problem = run_bare(test, kind);
-    [[maybe_unused]] ssize_t written = write(ends[1], problem.data(), problem.size());
-    _exit(0);
-  }
-  close(ends[1]);
-  std::string text;
-  char buffer[512];
-  for (ssize_t got; (got = read(ends[0], buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<std::size_t>(got));
-  close(ends[0]);
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? fmt::format("ended with {}", strsignal(WTERMSIG(status))) : text;
-}
-
 int run_bare_files(const Settings& settings) {
   struct Count {
     std::string_view engine;
@@ -371,7 +354,8 @@ int run_bare_files(const Settings& settings) {
       bool asked = count.kind == EngineKind::vm_checked
                        ? !test->native
                        : !test->checked_only && (!test->native || count.kind == EngineKind::jit);
-      std::string problem = asked ? run_bare_apart(*test, count.kind) : std::string();
+      std::string problem =
+          asked ? ask_child(10, [&] { return run_bare(*test, count.kind); }) : std::string();
       if (!problem.empty()) fmt::print("{}: {}: {}\n", test->name, count.engine, problem);
       count.good += problem.empty();
       wrong += !problem.empty();
