@@ -140,7 +140,9 @@ Result<Report> run(const Arguments& arguments) {
   for (const std::string& name : names) {
     std::unique_ptr<Bench::Subject> subject = TRY(bench->open(name));
     if (!arguments.code_folder.empty())
-      TRY(base::write_file(arguments.code_folder + "/" + name + ".bin", subject->codes[0].bytes()));
+      for (const jit::Code& code : subject->codes)
+        TRY(base::write_file(fmt::format("{}/{}.bin", arguments.code_folder, code.image().name),
+                             code.bytes()));
     Times times = TRY(measure(*bench, *subject, arguments.effort, overhead));
     report.rows.push_back({name, subject->traits, std::move(times)});
   }

@@ -311,7 +311,7 @@ void Lowering::tail_call(const Cold&) {
   e_.store(Mem::x, Reg::x9, ctx, offsetof(RunContext, image));
   e_.store(Mem::x, Reg::x10, state, offsetof(State, code));
   e_.load(Mem::x, Reg::x0, Reg::x29, frame_.tail_argument);
-  e_.load(Mem::x, Reg::x16, Reg::x10, offsetof(Handle, entry));
+  e_.load(Mem::x, Reg::x16, Reg::x10, offsetof(Handle, entry_keeping));
   epilogue();
   e_.br(Reg::x16);
 }

@@ -111,7 +111,14 @@ Result<Code> compile(const image::Image& image, const Options& options) {
   body->target = target;
   body->cancellable = options.cancellable;
   body->count_depth = plan.count_depth;
-  body->handle.entry = body->at(body->native.tail_entry.value_or(body->native.entries[0]));
+  const std::uint32_t entry = body->native.tail_entry.value_or(body->native.entries[0]);
+  body->handle.entry = body->at(entry);
+  body->handle.entry_keeping = body->at(body->native.keeping_entry.value_or(entry));
+  if (target == host_target()) {
+    body->handle.enter = reinterpret_cast<decltype(Handle::enter)>(
+        reinterpret_cast<std::uintptr_t>(body->at(body->native.enter)));
+    body->handle.first = body->at(body->native.entries[0]);
+  }
   body->handle.image = &image;
   body->handle.max_depth = plan.max_depth;
   body->handle.body = body.get();

@@ -18,20 +18,21 @@ namespace {
 
 using image::RunContext;
 
-using Enter = std::uint64_t (*)(RunContext*, const std::uint64_t*, const void*, State*);
-
 // The innermost run of this thread, for recover().
 thread_local State* running __attribute__((tls_model("initial-exec"))) = nullptr;
 
 const std::atomic<bool> never{false};
 
-std::uint64_t enter(State& state, const std::uint64_t* arguments, std::uint32_t function) {
-  const Code::Body& body = *state.code->body;
-  auto code = reinterpret_cast<Enter>(reinterpret_cast<std::uintptr_t>(body.at(body.native.enter)));
+std::uint64_t enter(State& state, const std::uint64_t* arguments, const void* entry) {
   const std::uint64_t outer_sp = state.exit_sp;
-  const std::uint64_t r0 = code(state.ctx, arguments, body.at(body.native.entries[function]), &state);
+  const std::uint64_t r0 = state.code->enter(state.ctx, arguments, entry, &state);
   state.exit_sp = outer_sp;
   return r0;
+}
+
+// Where `callee`, one of the image's functions, begins.
+const void* entry_of(const Code::Body& body, const image::Function* callee) {
+  return body.at(body.native.entries[static_cast<std::size_t>(callee - body.image->functions.data())]);
 }
 
 void set_fault(State& state, FaultKind kind, std::uint64_t value) {
@@ -60,7 +61,7 @@ std::uint64_t call_back(RunContext* ctx, image::FunctionValue function, std::uin
     const std::uint32_t depth = state.depth;
     state.depth += code->body->count_depth;
     const std::uint64_t arguments[5] = {a1, a2, a3, a4, a5};
-    r0 = enter(state, arguments, static_cast<std::uint32_t>(callee - image.functions.data()));
+    r0 = enter(state, arguments, entry_of(*code->body, callee));
     state.depth = depth;
     if (!state.fault_kind) {  // a failed run still has to say where
       state.code = code;
@@ -134,46 +135,50 @@ Machine& Machine::operator=(Machine&&) noexcept = default;
 
 const Fault& Machine::fault() const { return state_->fault; }
 
-bool Machine::run(const Code& code, RunContext& ctx, std::uint64_t* r0) {
-  return call(code, ctx, reinterpret_cast<image::FunctionValue>(code.image().functions.data()),
-              {reinterpret_cast<std::uint64_t>(ctx.context)}, r0);
-}
-
-bool Machine::call(const Code& code, RunContext& ctx, image::FunctionValue function,
-                   const Arguments& arguments, std::uint64_t* r0) {
-  State& state = *state_;
-  const Code::Body& body = code.body();
-  const image::Image& image = *body.image;
+// The whole run, from the native address `entry` on.
+static bool start(State& state, const Handle& handle, RunContext& ctx, const void* entry,
+                  const std::uint64_t* arguments, std::uint64_t* r0) {
   check(!state.running, "one Machine runs one program at a time");
-  check(body.target == host_target(), "this machine's code");
-  const image::Function* callee = image::find_function(image, function);
-  check(callee != nullptr, "the entry is a function of the image");
+  check(handle.enter != nullptr, "this machine's code");
   state.running = true;
   state.fault_kind = 0;
   state.depth = 0;
-  state.code = &body.handle;
+  state.code = &handle;
   state.cancel = ctx.cancel ? ctx.cancel : &never;
   state.ctx = &ctx;
   state.outer = running;
-  ctx.image = &image;
+  ctx.image = handle.image;
   ctx.tail_target = nullptr;
   ctx.fault = nullptr;
   ctx.engine = &state;
   ctx.call_function = call_back;
   running = &state;
-  const std::uint64_t result =
-      enter(state, arguments.data(), static_cast<std::uint32_t>(callee - image.functions.data()));
+  const std::uint64_t result = handle.enter(&ctx, arguments, entry, &state);
   running = state.outer;
   const bool done = state.fault_kind == 0;
   if (done)
     *r0 = result;
   else
     describe(state);
-  ctx.image = &image;
+  ctx.image = handle.image;
   ctx.engine = nullptr;
   ctx.call_function = nullptr;
   state.running = false;
   return done;
+}
+
+bool Machine::run(const Code& code, RunContext& ctx, std::uint64_t* r0) {
+  const Handle& handle = code.body().handle;
+  const Arguments arguments = {reinterpret_cast<std::uint64_t>(ctx.context)};
+  return start(*state_, handle, ctx, handle.first, arguments.data(), r0);
+}
+
+bool Machine::call(const Code& code, RunContext& ctx, image::FunctionValue function,
+                   const Arguments& arguments, std::uint64_t* r0) {
+  const Code::Body& body = code.body();
+  const image::Function* callee = image::find_function(*body.image, function);
+  check(callee != nullptr, "the entry is a function of the image");
+  return start(*state_, body.handle, ctx, entry_of(body, callee), arguments.data(), r0);
 }
 
 const void* resolve_callx(RunContext* ctx, std::uint64_t value, const image::CallTarget** target) {
@@ -181,8 +186,7 @@ const void* resolve_callx(RunContext* ctx, std::uint64_t value, const image::Cal
   const Code::Body& body = *state.code->body;
   const image::Image& image = *state.code->image;
   *target = nullptr;
-  if (const image::Function* function = image::find_function(image, value))
-    return body.at(body.native.entries[static_cast<std::size_t>(function - image.functions.data())]);
+  if (const image::Function* function = image::find_function(image, value)) return entry_of(body, function);
   for (const auto& call : image.calls)
     if (call->number != 0 && call->number == value) *target = call.get();
   return nullptr;

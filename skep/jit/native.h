@@ -3,8 +3,8 @@
 //
 // A back end is one function (compile_x86_64, compile_arm64). It must
 //  - give each Function of the image an entry that takes r1 to r5 in the back end's own registers, keeps the
-//    caller's r6 to r9, and returns r0; so local calls are plain calls. It keeps RunContext* in a register
-//    that helpers preserve, all the time;
+//    caller's r6 to r9, and returns r0; so local calls are plain calls. functions[0] need not keep them where
+//    FunctionPlan::called is false. It keeps RunContext* in a register that helpers preserve, all the time;
 //  - give `enter`, which C++ calls:
 //      uint64_t enter(RunContext*, const uint64_t arguments[5], const void* entry, State*)
 //    It saves what the C++ ABI wants saved, stores the stack pointer to State::exit_sp, loads r1 to r5 from
@@ -22,8 +22,9 @@
 // Tail call, with target = RunContext::tail_target: set tail_target to null; h = the Handle in
 // target->native; null, or State::depth + h->max_depth above image::max_frames: FaultKind::call with the
 // fault_values below. Otherwise set RunContext::image to target and State::code to h, give the frame back,
-// and jump to h->entry with r1 = the call's first argument. A local call of a function that may_tail_call is
-// followed by setting RunContext::image and State::code back to this image's.
+// and jump to h->entry_keeping with r1 = the call's first argument; or, where nobody needs this function's
+// caller's r6 to r9 any more, to h->entry. A local call of a function that may_tail_call is followed by
+// setting RunContext::image and State::code back to this image's.
 //
 // Exceptions (bpf_throw) would be such a leave: the program's exception callback is called with
 // State::exit_sp as its frame, cookie in r1, and its r0 becomes the run's. Nothing in the runtime throws yet.
@@ -41,10 +42,15 @@ namespace skep::jit {
 
 // What Image::native points at.
 struct Handle {
-  const void* entry = nullptr;  // of functions[0]
+  // Where tail calls enter functions[0]: `entry` may change r6 to r9, `entry_keeping` keeps the caller's.
+  const void *entry = nullptr, *entry_keeping = nullptr;
   const image::Image* image = nullptr;
   std::uint32_t max_depth = 1;
   const Code::Body* body = nullptr;
+  // Code for this machine only, null otherwise: `enter`, and what it is given to run functions[0].
+  std::uint64_t (*enter)(image::RunContext*, const std::uint64_t* arguments, const void* entry,
+                         State*) = nullptr;
+  const void* first = nullptr;
 };
 
 // fault_value of FaultKind::call where it is no address: what went wrong.
@@ -87,8 +93,8 @@ struct Native {
   std::vector<std::uint8_t> bytes;
   std::uint32_t enter = 0, leave = 0;
   // Where tail calls enter functions[0], if that differs from entries[0] (to load a register that this code
-  // keeps and others do not).
-  std::optional<std::uint32_t> tail_entry;
+  // keeps and others do not); and where those that need their r6 to r9 kept do, if that differs again.
+  std::optional<std::uint32_t> tail_entry, keeping_entry;
   std::vector<std::uint32_t> entries;    // by function
   std::vector<std::uint32_t> offset_of;  // by Inst
   std::vector<Place> places;             // ascending offsets; image::Image::no_inst: belongs to none

@@ -125,6 +125,7 @@ class Planner {
     plan_.insts.resize(image_.insts.size());
     for (std::size_t f = 0; f < plan_.functions.size(); f++) TRY(mark(f));
     for (std::size_t f = 0; f < plan_.functions.size(); f++) TRY(walk(f));
+    find_called();
     find_tail_callers();
     measure_depth();
     for (const FunctionPlan& function : plan_.functions) find_live(function);
@@ -281,7 +282,7 @@ class Planner {
     FunctionPlan& function = plan_.functions[f];
     if (row.operation == Operation::call_register) {
       // Whoever is called: any function, any helper with a number.
-      plan_.count_depth = function.calls_local = function.may_tail_call = true;
+      calls_any_ = plan_.count_depth = function.calls_local = function.may_tail_call = true;
       tail_callers_.push_back(f);
       return {};
     }
@@ -386,6 +387,12 @@ class Planner {
     }
   }
 
+  void find_called() {
+    for (const auto& to : edges_)
+      for (std::uint32_t f : to) plan_.functions[f].called = true;
+    for (FunctionPlan& function : plan_.functions) function.called |= calls_any_;
+  }
+
   // Who calls a function that may tail call may find itself under another image's name afterwards.
   void find_tail_callers() {
     for (bool changed = !tail_callers_.empty(); changed;) {
@@ -467,6 +474,7 @@ class Planner {
   Plan plan_;
   std::vector<std::vector<std::uint32_t>> edges_;  // local calls, by function
   std::vector<std::uint32_t> address_taken_, call_back_, tail_callers_;
+  bool calls_any_ = false;  // there is a callx
   std::vector<std::uint16_t> live_in_;
 };
 

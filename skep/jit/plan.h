@@ -71,6 +71,7 @@ struct FunctionPlan {
   std::uint32_t stack =
       0;  // bytes below r10 that it uses, a multiple of 8; image::stack_bytes where r10 escapes
   bool frame_escapes = false;  // r10 is used otherwise than as the base of loads and stores
+  bool called = false;         // native code of this image calls it (callx: any function)
   bool calls = false;          // anything at all
   bool calls_local = false;    // native frames are made below this one (also: bpf_loop that became `loop`)
   bool may_goto = false;       // needs the counter, which starts at image::max_loops

@@ -94,10 +94,31 @@ void Compiler::emit_commons() {
   a_.jump(leave_);
   if (options_.cancellable) {
     native_.tail_entry = a_.offset();
+    tail_entry_ = a_.label();
+    a_.bind(tail_entry_);
     a_.load(64, cancel_flag, {context, offsetof(RunContext, engine)});
     a_.load(64, cancel_flag, {cancel_flag, offsetof(State, cancel)});
     a_.jump(entries_[0]);
   }
+  emit_keeping_entry();
+}
+
+// functions[0] with the registers kept that it, or whoever it goes on in, may change.
+void Compiler::emit_keeping_entry() {
+  const FunctionPlan& f = plan_.functions[0];
+  if (keeps_registers(f)) return;
+  std::vector<Reg> kept;
+  for (unsigned reg = first_kept; reg <= last_kept; reg++)
+    if (f.may_tail_call || f.writes >> reg & 1) kept.push_back(registers[reg]);
+  if (kept.empty()) return;
+  native_.keeping_entry = a_.offset();
+  for (Reg reg : kept) a_.push(reg);
+  const std::int32_t gap = kept.size() % 2 ? 0 : 8;
+  if (gap) a_.alu(Alu::sub, 64, Reg::sp, gap);
+  a_.call(options_.cancellable ? tail_entry_ : entries_[0]);
+  if (gap) a_.alu(Alu::add, 64, Reg::sp, gap);
+  for (std::size_t i = kept.size(); i-- > 0;) a_.pop(kept[i]);
+  a_.ret();
 }
 
 void Compiler::emit_function(std::uint32_t index) {
@@ -107,6 +128,7 @@ void Compiler::emit_function(std::uint32_t index) {
   a_.align(16);
   mark(function_->first);
   a_.bind(entries_[index]);
+  plan_frame();
   emit_prologue();
   upper_zero_ = 0;
   flags_reg_ = Reg::none;
@@ -196,47 +218,57 @@ void Compiler::emit_one(std::uint32_t at) {
   }
 }
 
-void Compiler::emit_prologue() {
+void Compiler::plan_frame() {
   const FunctionPlan& f = *function_;
-  unsigned saved = 0;
-  for (unsigned reg = first_kept; reg <= last_kept; reg++)
-    if (f.writes >> reg & 1) {
-      a_.push(registers[reg]);
-      saved++;
+  kept_ = keeps_registers(f) ? f.writes & ((2U << last_kept) - (1U << first_kept)) : 0U;
+  // `calls`: native code is called that wants the stack aligned.
+  bool calls = false, loop = false, callx = false, tail = false;
+  for (std::uint32_t i = f.first; f.calls && i < f.end; i++) {
+    if (plan_.insts[i].flags & has_call) {
+      const CallPlan& call = *plan_.find_call(i);
+      const bool inlined = call.kind == CallKind::array || call.kind == CallKind::percpu_array ||
+                           call.kind == CallKind::cpu || call.instead == CallPlan::Instead::tail;
+      calls |= !inlined;
+      tail |= !inlined && call.may_tail_call;
+      loop |= call.kind == CallKind::loop || call.instead == CallPlan::Instead::each;
+    } else {
+      const Op& row = row_at(i);
+      callx |= row.operation == Operation::call_register;
+      calls |= row.action == Class::call || row.action == Class::packet_absolute ||
+               row.action == Class::packet_indirect;
     }
+  }
   std::int32_t slots = 0;
   auto slot = [&](bool wanted, std::int32_t bytes) {
     std::int32_t at = slots;
     if (wanted) slots += bytes;
     return at;
   };
-  bool loop = false, callx = false;
-  for (std::uint32_t i = f.first; f.calls && i < f.end; i++) {
-    if (plan_.insts[i].flags & has_call) {
-      const CallPlan& call = *plan_.find_call(i);
-      loop |= call.kind == CallKind::loop || call.instead == CallPlan::Instead::each;
-    }
-    callx |= row_at(i).operation == Operation::call_register;
-  }
   slots_.may_goto = slot(f.may_goto, 8);
-  slots_.first_argument = slot(f.may_tail_call, 8);
+  slots_.first_argument = slot(tail || callx, 8);
   slots_.loop = slot(loop, 32);
   slots_.callx = slot(callx, 56);
   frame_pointer_ = slots + static_cast<std::int32_t>(f.stack);
   frame_bytes_ = frame_pointer_;
   // With the return address: 16-byte alignment for what is called.
-  if (f.calls && (8 + 8 * static_cast<std::int32_t>(saved) + frame_bytes_) % 16) {
+  if (calls && (8 + 8 * std::popcount(kept_) + frame_bytes_) % 16) {
     frame_bytes_ += 8;
     frame_pointer_ += 8;
   }
+}
+
+void Compiler::emit_prologue() {
+  for (unsigned reg = first_kept; reg <= last_kept; reg++)
+    if (kept_ >> reg & 1) a_.push(registers[reg]);
   if (frame_bytes_) a_.alu(Alu::sub, 64, Reg::sp, frame_bytes_);
-  if (f.may_goto) a_.store_imm(32, {Reg::sp, slots_.may_goto}, static_cast<std::int32_t>(image::max_loops));
+  if (function_->may_goto)
+    a_.store_imm(32, {Reg::sp, slots_.may_goto}, static_cast<std::int32_t>(image::max_loops));
 }
 
 void Compiler::emit_epilogue() {
   if (frame_bytes_) a_.alu(Alu::add, 64, Reg::sp, frame_bytes_);
   for (unsigned reg = last_kept; reg >= first_kept; reg--)
-    if (function_->writes >> reg & 1) a_.pop(registers[reg]);
+    if (kept_ >> reg & 1) a_.pop(registers[reg]);
 }
 
 void Compiler::emit_exit() {
@@ -427,6 +459,17 @@ void Compiler::emit_cold(const Cold& cold) {
       a_.jump(cold.back);
       break;
     }
+    case Cold::frames: {
+      Cold deep{Cold::fault};
+      deep.fault_kind = FaultKind::call;
+      deep.value = fault_depth;
+      a_.load(32, Reg::ax, {t2, offsetof(State, depth)});
+      a_.alu(Alu::add, 32, Reg::ax, Mem{t1, offsetof(Handle, max_depth)});
+      a_.alu(Alu::cmp, 32, Reg::ax, image::max_frames);
+      a_.jump(Cond::be, cold.back);
+      a_.jump(add_cold(deep));
+      break;
+    }
     case Cold::tail_call:
       a_.load(64, t0, {context, offsetof(RunContext, tail_target)});
       a_.store_imm(64, {context, offsetof(RunContext, tail_target)}, 0);
@@ -438,22 +481,23 @@ void Compiler::emit_cold(const Cold& cold) {
 
 // Into the program that t0 points at, with rdi as r1.
 void Compiler::emit_tail_jump() {
-  Cold missing{Cold::fault}, deep{Cold::fault};
-  missing.fault_kind = deep.fault_kind = FaultKind::call;
+  Cold missing{Cold::fault}, frames{Cold::frames};
+  missing.fault_kind = FaultKind::call;
   missing.value = fault_not_compiled;
-  deep.value = fault_depth;
+  frames.back = a_.label();
   a_.load(64, t1, {t0, offsetof(image::Image, native)});
+  a_.load(64, t2, {context, offsetof(RunContext, engine)});
   a_.alu(Alu::test, 64, t1, t1);
   a_.jump(Cond::e, add_cold(missing));
-  a_.load(64, t2, {context, offsetof(RunContext, engine)});
-  a_.load(32, Reg::ax, {t2, offsetof(State, depth)});
-  a_.alu(Alu::add, 32, Reg::ax, Mem{t1, offsetof(Handle, max_depth)});
-  a_.alu(Alu::cmp, 32, Reg::ax, image::max_frames);
-  a_.jump(Cond::a, add_cold(deep));
+  a_.alu(Alu::cmp, 32, Mem{t2, offsetof(State, depth)}, 0);
+  a_.jump(Cond::ne, add_cold(frames));
+  a_.bind(frames.back);
   a_.store(64, {context, offsetof(RunContext, image)}, t0);
   a_.store(64, {t2, offsetof(State, code)}, t1);
   emit_epilogue();
-  a_.jump(Mem{t1, offsetof(Handle, entry)});
+  const std::size_t entry =
+      keeps_registers(*function_) ? offsetof(Handle, entry_keeping) : offsetof(Handle, entry);
+  a_.jump(Mem{t1, static_cast<std::int32_t>(entry)});
 }
 
 std::uint64_t Compiler::random() {

@@ -6,6 +6,9 @@
 // find the registers they are tied to unused; a helper call moves two registers instead. r10 is no register:
 // within a function it is rsp plus a constant.
 //
+// functions[0], which `enter` and tail calls from such functions enter, saves no registers unless the image
+// calls it (its caller is done with them); Handle::entry_keeping is for tail calls from other functions.
+//
 // A frame, from rsp: the function's own slots (Slots), the eBPF stack, saved registers, the return address.
 #pragma once
 
@@ -28,6 +31,7 @@ inline constexpr Reg t0 = Reg::cx, t1 = Reg::dx, t2 = Reg::r9;
 struct Cold {
   enum Kind : std::uint8_t {
     helper_fault,   // RunContext::fault is set
+    frames,         // tail call below the first frame: a fault if the target's do not fit, back
     tail_call,      // RunContext::tail_target is set
     fault,          // `value` is the fault's value
     fault_t0,       // t0 is the fault's value
@@ -62,8 +66,13 @@ class Compiler {
   // --- x86_64.cpp: functions, jumps, what ends a run
   void emit_enter();
   void emit_commons();
+  void emit_keeping_entry();
   void emit_function(std::uint32_t index);
   void emit_one(std::uint32_t at);
+  bool keeps_registers(const FunctionPlan& function) const {
+    return &function != plan_.functions.data() || function.called;
+  }
+  void plan_frame();
   void emit_prologue();
   void emit_epilogue();  // gives the frame back; the return or jump is the caller's
   void emit_exit();
@@ -182,13 +191,14 @@ class Compiler {
   std::vector<LabelId> labels_;   // by Inst; none yet: no_label
   std::vector<LabelId> entries_;  // by function
   std::vector<Cold> cold_;
-  LabelId leave_ = 0, fault_ = 0, helper_fault_ = 0, exit_ = 0;
+  LabelId leave_ = 0, fault_ = 0, helper_fault_ = 0, exit_ = 0, tail_entry_ = 0;
   std::size_t next_call_ = 0, next_constant_ = 0;
   std::uint64_t random_ = 0;
 
   // The function that is being translated.
   const FunctionPlan* function_ = nullptr;
   std::uint32_t at_ = 0;            // the Inst
+  unsigned kept_ = 0;               // the caller's registers that it saves
   std::int32_t frame_bytes_ = 0;    // below the saved registers
   std::int32_t frame_pointer_ = 0;  // r10 - rsp
   struct Slots {
