@@ -222,6 +222,77 @@ bool same_literal(const Edge& edge, const Token& token) {
   return token.kind == TokenKind::number ? edge.value == token.value : edge.text == token.text;
 }
 
+// Parentheses may nest this deep.
+constexpr unsigned deepest = 64;
+
+// Finds where an expression ends, and how far one that is broken goes.
+class Skipper {
+ public:
+  Skipper(std::span<const Token> tokens, Dialect dialect) : tokens_(tokens), dialect_(dialect) {}
+
+  // The token after the expression; `at` itself if there is none.
+  std::size_t binary(std::size_t at, unsigned depth = 0) {
+    std::size_t end = unary(at, depth);
+    if (end == at) return at;
+    while (end < tokens_.size() && tokens_[end].kind == TokenKind::punctuation) {
+      char c = tokens_[end].text[0];
+      std::size_t next = end + 1;
+      if (c == '<' || c == '>') {
+        if (next >= tokens_.size() || !tokens_[next].is(c)) break;
+        ++next;
+      } else if (std::string_view("+-*/%&|^").find(c) == std::string_view::npos) {
+        break;
+      }
+      std::size_t after = unary(next, depth);
+      if (after == next) break;
+      end = after;
+    }
+    return end;
+  }
+
+  // The last token that something else should have stood in place of, and what.
+  std::size_t stuck_at = 0;
+  const char* wanted = nullptr;
+
+ private:
+  std::size_t unary(std::size_t at, unsigned depth) {
+    const std::size_t start = at;
+    while (at < tokens_.size() && (tokens_[at].is('-') || tokens_[at].is('+') || tokens_[at].is('~'))) ++at;
+    if (at >= tokens_.size()) return missing(start, at, "a number or symbol");
+    switch (tokens_[at].kind) {
+      case TokenKind::number:
+      case TokenKind::string:
+      case TokenKind::numeric_label: return at + 1;
+      case TokenKind::identifier:
+        if ((dialect_ == Dialect::kernel && looks_like_register(tokens_[at])) || tokens_[at].is("ll") ||
+            tokens_[at].is("goto"))
+          return missing(start, at, "a number or symbol");
+        return at + 1;
+      case TokenKind::punctuation: {
+        if (!tokens_[at].is('(') || depth >= deepest) return missing(start, at, "a number or symbol");
+        std::size_t end = binary(at + 1, depth + 1);
+        if (end == at + 1) return start;
+        if (end >= tokens_.size() || !tokens_[end].is(')')) return missing(start, end, "')'");
+        return end + 1;
+      }
+      case TokenKind::placeholder:
+      case TokenKind::bad: return start;
+    }
+    return start;
+  }
+
+  std::size_t missing(std::size_t start, std::size_t at, const char* what) {
+    if (at >= stuck_at) {
+      stuck_at = at;
+      wanted = what;
+    }
+    return start;
+  }
+
+  std::span<const Token> tokens_;
+  Dialect dialect_;
+};
+
 class Walker {
  public:
   Walker(std::span<const Token> tokens, Dialect dialect)
@@ -258,7 +329,7 @@ class Walker {
 
   static constexpr std::size_t none = ~std::size_t{0};
 
-  std::size_t take(const Edge& edge, std::size_t at, OperandPlaces& places) const {
+  std::size_t take(const Edge& edge, std::size_t at, OperandPlaces& places) {
     if (edge.operand == 0) return at < tokens_.size() && same_literal(edge, tokens_[at]) ? at + 1 : none;
     switch (edge.operand) {
       case 'd': return take_register(at, true, places.dst);
@@ -290,17 +361,27 @@ class Walker {
     return at + name.tokens;
   }
 
-  std::size_t take_expression(std::size_t at, std::int32_t& place) const {
-    std::size_t end = skip_expression(tokens_, at, dialect_);
+  std::size_t take_expression(std::size_t at, std::int32_t& place) {
+    Skipper skipper(tokens_, dialect_);
+    std::size_t end = skipper.binary(at);
+    // One that has not even begun is the template's affair.
+    if (skipper.wanted && skipper.stuck_at > at && fails_at(skipper.stuck_at))
+      match_.expected.push_back(skipper.wanted);
     if (end == at) return none;
     place = static_cast<std::int32_t>(at);
     return end;
   }
 
-  void note_failure(const Node& node, std::size_t at) {
-    if (at < match_.failed_at) return;
+  // Whether nothing went further than `at`, which is the place to speak of then.
+  bool fails_at(std::size_t at) {
+    if (at < match_.failed_at) return false;
     if (at > match_.failed_at) match_.expected.clear();
     match_.failed_at = at;
+    return true;
+  }
+
+  void note_failure(const Node& node, std::size_t at) {
+    if (!fails_at(at)) return;
     if (node.op >= 0) match_.expected.push_back("the end of the statement");
     for (const Edge& edge : node.edges) match_.expected.push_back(describe(edge, dialect_));
   }
@@ -310,54 +391,6 @@ class Walker {
   const Trie& trie_;
   Match match_;
 };
-
-// Parentheses may nest this deep.
-constexpr unsigned deepest = 64;
-
-std::size_t skip_binary(std::span<const Token> tokens, std::size_t at, Dialect dialect, unsigned depth);
-
-std::size_t skip_unary(std::span<const Token> tokens, std::size_t at, Dialect dialect, unsigned depth) {
-  std::size_t start = at;
-  while (at < tokens.size() && (tokens[at].is('-') || tokens[at].is('+') || tokens[at].is('~'))) ++at;
-  if (at >= tokens.size()) return start;
-  switch (tokens[at].kind) {
-    case TokenKind::number:
-    case TokenKind::string:
-    case TokenKind::numeric_label: return at + 1;
-    case TokenKind::identifier:
-      if (dialect == Dialect::kernel && looks_like_register(tokens[at])) return start;
-      if (tokens[at].is("ll") || tokens[at].is("goto")) return start;
-      return at + 1;
-    case TokenKind::punctuation: {
-      if (!tokens[at].is('(') || depth >= deepest) return start;
-      std::size_t end = skip_binary(tokens, at + 1, dialect, depth + 1);
-      if (end == at + 1 || end >= tokens.size() || !tokens[end].is(')')) return start;
-      return end + 1;
-    }
-    case TokenKind::placeholder:
-    case TokenKind::bad: return start;
-  }
-  return start;
-}
-
-std::size_t skip_binary(std::span<const Token> tokens, std::size_t at, Dialect dialect, unsigned depth) {
-  std::size_t end = skip_unary(tokens, at, dialect, depth);
-  if (end == at) return at;
-  while (end < tokens.size() && tokens[end].kind == TokenKind::punctuation) {
-    char c = tokens[end].text[0];
-    std::size_t next = end + 1;
-    if (c == '<' || c == '>') {
-      if (next >= tokens.size() || !tokens[next].is(c)) break;
-      ++next;
-    } else if (std::string_view("+-*/%&|^").find(c) == std::string_view::npos) {
-      break;
-    }
-    std::size_t after = skip_unary(tokens, next, dialect, depth);
-    if (after == next) break;
-    end = after;
-  }
-  return end;
-}
 
 }  // namespace
 
@@ -390,7 +423,7 @@ bool looks_like_register(const Token& token) {
 }
 
 std::size_t skip_expression(std::span<const Token> tokens, std::size_t at, Dialect dialect) {
-  return skip_binary(tokens, at, dialect, 0);
+  return Skipper(tokens, dialect).binary(at);
 }
 
 Match match_instruction(std::span<const Token> tokens, Dialect dialect) {

@@ -242,8 +242,11 @@ std::optional<Value> AsmState::combine(Evaluation& e, const Token& sign, char op
     case '&': return number(x & y);
     case '|': return number(x | y);
     case '^': return number(x ^ y);
-    case '<': return number(y > 63 ? 0 : x << y);
-    case '>': return number(y > 63 ? 0 : x >> y);
+    case '<':
+    case '>':
+      if (y <= 63) return number(operation == '<' ? x << y : x >> y);
+      error(e.here.line, sign, fmt::format("shift by {}, must be 0 to 63", b.number));
+      return std::nullopt;
     default: break;
   }
   // Division is signed, as in C.

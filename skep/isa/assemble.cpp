@@ -207,7 +207,10 @@ class Assembler : public DirectiveHost {
       return;
     }
     if (match.failed_at == 0) {
-      state_.error(here_.line, at, fmt::format("unknown instruction '{}'", at.text));
+      const Match other = match_instruction(tokens, other_dialect());
+      state_.error(here_.line, at,
+                   fmt::format("unknown instruction '{}'{}", at.text,
+                               other.failed_at > 0 ? other_dialect_hint() : ""));
       return;
     }
     bool at_end = match.failed_at >= tokens.size();
@@ -215,6 +218,12 @@ class Assembler : public DirectiveHost {
         here_.line, at,
         (at_end ? std::string("the statement ends too early") : fmt::format("unexpected '{}'", at.text)) +
             expected(match));
+  }
+
+  Dialect other_dialect() const { return dialect_ == Dialect::gnu ? Dialect::kernel : Dialect::gnu; }
+  const char* other_dialect_hint() const {
+    return dialect_ == Dialect::gnu ? "; the kernel's dialect has it (--dialect kernel)"
+                                    : "; the GNU dialect has it (--dialect gnu)";
   }
 
   static std::string expected(const Match& match) {

@@ -270,8 +270,49 @@ TEST(assemble, says_what_is_wrong_and_where) {
       first_line(complaint("r0 = a * 2\na: exit")),
       "f.s:1:8: error: addresses can only be subtracted from addresses in the same section, or moved by a "
       "number");
+  EXPECT_EQ(first_line(complaint(".quad 1<<200")), "f.s:1:8: error: shift by 200, must be 0 to 63");
+  EXPECT_EQ(first_line(complaint("r1 = (1 >> -1) ll")), "f.s:1:9: error: shift by -1, must be 0 to 63");
   EXPECT_EQ(complaint("call elsewhere"), "f.s:1: 'elsewhere' is not defined here");
   EXPECT_EQ(complaint("# nothing"), "f.s: no instructions");
+}
+
+TEST(assemble, shifts_to_the_last_bit) {
+  Diagnostics diagnostics;
+  auto assembly = assemble(".quad 1<<63, 1<<63>>63", {}, diagnostics);
+  ASSERT_TRUE(assembly.has_value()) << diagnostics.print();
+  EXPECT_EQ(assembly->sections[0].bytes, parse_hex("0000000000000080"
+                                                   "0100000000000000"));
+}
+
+TEST(assemble, says_what_an_expression_lacks) {
+  EXPECT_EQ(
+      complaint("r0 = ("),
+      "f.s:1:7: error: the statement ends too early, expected 's16', 's32', 's8' or a number or symbol\n"
+      "     1 | r0 = (\n"
+      "       |       ^\n");
+  auto first_line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
+  auto gnu = Dialect::gnu;
+  const std::string early = "error: the statement ends too early, expected ";
+  EXPECT_EQ(first_line(complaint("r0 = (1")), "f.s:1:8: " + early + "')'");
+  EXPECT_EQ(first_line(complaint("r0 = (1 +")), "f.s:1:10: " + early + "a number or symbol");
+  EXPECT_EQ(first_line(complaint("r0 = ((1) 2")), "f.s:1:11: error: unexpected '2', expected ')'");
+  EXPECT_EQ(first_line(complaint("r0 = 1 <<")), "f.s:1:10: " + early + "a number or symbol");
+  EXPECT_EQ(first_line(complaint("r0 = *(u8 *)(r1 +")), "f.s:1:18: " + early + "a number or symbol");
+  EXPECT_EQ(first_line(complaint("mov %r0,(1", gnu)), "f.s:1:11: " + early + "')'");
+  EXPECT_EQ(first_line(complaint("r0 += -r1")),
+            "f.s:1:8: error: 'r1' cannot stand here, expected a number or symbol");
+}
+
+TEST(assemble, names_the_dialect_that_has_the_instruction) {
+  EXPECT_EQ(complaint("mov %r0,1"),
+            "f.s:1:1: error: unknown instruction 'mov'; the GNU dialect has it (--dialect gnu)\n"
+            "     1 | mov %r0,1\n"
+            "       | ^~~\n");
+  auto first_line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
+  EXPECT_EQ(first_line(complaint("r0 = 1", Dialect::gnu)),
+            "f.s:1:1: error: unknown instruction 'r0'; the kernel's dialect has it (--dialect kernel)");
+  EXPECT_EQ(first_line(complaint("goto +1", Dialect::gnu)),
+            "f.s:1:1: error: unknown instruction 'goto'; the kernel's dialect has it (--dialect kernel)");
 }
 
 TEST(assemble, collects_errors_and_stops) {
