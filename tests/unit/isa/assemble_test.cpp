@@ -309,8 +309,6 @@ TEST(assemble, names_the_dialect_that_has_the_instruction) {
             "     1 | mov %r0,1\n"
             "       | ^~~\n");
   auto first_line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
-  EXPECT_EQ(first_line(complaint("r0 = 1", Dialect::gnu)),
-            "f.s:1:1: error: unknown instruction 'r0'; the kernel's dialect has it (--dialect kernel)");
   EXPECT_EQ(first_line(complaint("goto +1", Dialect::gnu)),
             "f.s:1:1: error: unknown instruction 'goto'; the kernel's dialect has it (--dialect kernel)");
 }
