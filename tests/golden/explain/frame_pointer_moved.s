@@ -1,4 +1,4 @@
-# category: invalid-instruction
+# category: pointer-arithmetic
 # mistake: r10 is moved down like the stack pointer of other machines
 	.section socket,"ax",@progbits
 	.globl frame

@@ -1,4 +1,4 @@
-// category: lock-misuse
+// category: helper-not-allowed
 // mistake: tracing programs may run while the lock is held, so they cannot take it
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

@@ -1,4 +1,4 @@
-// category: other
+// category: read-only
 // mistake: an atomic addition to the packet
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

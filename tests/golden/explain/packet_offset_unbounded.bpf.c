@@ -1,4 +1,4 @@
-// category: unbounded-offset
+// category: packet-out-of-bounds
 // mistake: a 32-bit length from the packet itself is added to a packet pointer
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

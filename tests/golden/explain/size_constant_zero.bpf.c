@@ -1,4 +1,4 @@
-// category: wrong-argument-type
+// category: zero-size
 // mistake: sizeof of a flexible array is zero
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

@@ -1,4 +1,4 @@
-// category: wrong-argument-type
+// category: zero-size
 // mistake: the length may come out as zero, which this helper refuses
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

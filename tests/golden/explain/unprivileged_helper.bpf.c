@@ -1,4 +1,4 @@
-// category: privileges
+// category: helper-not-allowed
 // mistake: bpf_get_current_task() shows the kernel's objects, for that a user needs privileges
 // options: --unprivileged
 // kernel: not loadable here, unprivileged_bpf_disabled

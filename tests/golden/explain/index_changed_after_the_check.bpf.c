@@ -1,9 +1,9 @@
-// category: lost-bounds-check
-// mistake: the index is checked, used up by one and not checked again
+// category: unbounded-offset
+// mistake: the index is checked, and then calculated with
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-__u32 hits[256], seen;
+__u32 hits[256];
 
 SEC("tc")
 int hit(struct __sk_buff *skb)
