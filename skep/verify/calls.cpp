@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "skep/uapi/flags.h"
+#include "skep/uapi/format.h"
 #include "skep/uapi/map_types.h"
 #include "skep/uapi/prog_types.h"
 
@@ -765,7 +766,11 @@ bool HelperCall::special() {
       return c.mark_precise(2);
     case helper_id::snprintf: {
       const RegState& length = c.reg(5);
-      if (length.is_const_scalar() && length.value.value() % 8 != 0) return c.fail(EINVAL, "");
+      if (!length.is_const_scalar()) return true;
+      if (length.value.value() % 8 != 0) return c.fail(EINVAL, "");
+      const long arguments = uapi::format_arguments(const_string(c.reg(3)));
+      if (arguments < 0 || static_cast<std::uint64_t>(arguments) > length.value.value() / 8)
+        return c.fail(EINVAL, "Invalid format string");
       return true;
     }
     case helper_id::dynptr_from_mem:

@@ -61,6 +61,27 @@ bool tell_lost_check(Story& story, NodeId node) {
   return true;
 }
 
+// A quotient or a remainder: nobody can tell from the program that its range is known.
+bool tell_division(Story& story, NodeId node) {
+  if (node == no_node) return false;
+  const NodeId made = story.trail.origin(node);
+  const StepIndex step = story.trail[made].step;
+  if (step == no_step || !story.log.steps[step].insn) return false;
+  const isa::Operation operation = story.log.steps[step].insn->row().operation;
+  const bool quotient = operation == isa::Operation::div || operation == isa::Operation::sdiv;
+  if (!quotient && operation != isa::Operation::mod && operation != isa::Operation::smod) return false;
+  const std::string name = or_(story.name(node), "i");
+  story.cause(step,
+              fmt::format("the verifier knows nothing about a {}", quotient ? "quotient" : "remainder"));
+  story.out.advice = fmt::format(
+      "check it against a constant. If the source does: the compiler, which can divide, found that check "
+      "superfluous and left it out; hide {} from it with an empty asm statement before the check",
+      quoted(name));
+  story.out.snippet = fmt::format(
+      "asm volatile(\"\" : \"+r\"({0}));\nif ({0} >= MAX)   /* MAX a constant */\n    return 0;", name);
+  return true;
+}
+
 // Places for what may be accessed: "the value of map `m` has 64 bytes".
 std::string target_words(const Story& story, std::int64_t size) {
   const LogValue* address = story.value(story.trail.node(story.culprit_place));
@@ -147,6 +168,7 @@ void unbounded(Story& story) {
   }
   story.words["name"] = or_(story.name(scalar), "i");
   if (tell_lost_check(story, scalar)) return;
+  if (tell_division(story, scalar)) return;
   const LogValue* range = story.value(scalar);
   if (!range || !range->smax || *range->smax > INT32_MAX || (range->smin && *range->smin >= 0)) return;
   // Somebody checked against the end.
