@@ -623,7 +623,10 @@ bool HelperCall::record_map() {
       return c.fail(EACCES, "write into map forbidden");
   }
   if (id_ == helper_id::tail_call) {
-    if (map_ == nullptr || map_->type != MapType::prog_array) return map_and_helper();
+    if (map_ == nullptr || map_->type != MapType::prog_array) {
+      if (c.model().at_least(6, 18)) return c.fail(EINVAL, "expected prog array map for tail call");
+      return map_and_helper();
+    }
     const RegState& index = c.reg(3);
     if (index.is_const_scalar() && index.value.value() < map_->max_entries) return c.mark_precise(3);
   }

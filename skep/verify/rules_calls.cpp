@@ -282,14 +282,17 @@ constexpr Rule rows[] = {
     {"helper call might sleep in a non-sleepable prog", "sleeping", Culprit::none, "{callee} may sleep, but this program cannot", "a sleepable program: SEC(\"fentry.s/...\"), \"lsm.s/...\", \"uprobe.s/...\", \"syscall\"", "use a sleepable section, or the variant that does not sleep", "SEC(\"lsm.s/file_open\")   /* .s: may sleep */"},
     {"program must be sleepable to call sleepable kfunc {name}", "sleeping", Culprit::none, "{1}() may sleep, but this program cannot", "a sleepable program: SEC(\"fentry.s/...\"), \"lsm.s/...\", \"syscall\"", "use a sleepable section", "SEC(\"lsm.s/file_open\")   /* .s: may sleep */"},
     {"*sleepable * within *", "sleeping", Culprit::none, "a function that may sleep is called in a section that must not", "the call outside of the section", "end the section first, or move the call before it", "", lock},
+    {"sleepable helper {name}#{num} in *", "sleeping", Culprit::none, "{1}() may sleep, and is called in a section that must not", "the call outside of the section", "end the section first, or move the call before it", "", lock},
     {"sleepable helper {name} in *", "sleeping", Culprit::none, "{1}() may sleep, and is called in a section that must not", "the call outside of the section", "end the section first, or move the call before it", "", lock},
     // Arguments.
     {"{reg} type={name} expected=*", "wrong-argument-type", Culprit::reg, "{callee} is passed {v}, which is {state}", "another kind of value", "pass what the prototype says", "", wrong_type},
     {"cannot pass map_type {num} into func {name}#{num}", "wrong-map-type", Culprit::none, "{2}() does not work on maps of this type ({1})", "a map of a type that the function takes", "each helper works on some map types only; use the function made for this map type"},
+    {"expected prog array map for tail call", "wrong-map-type", Culprit::none, "bpf_tail_call() takes a map of programs, this one is of another type", "a map of type BPF_MAP_TYPE_PROG_ARRAY", "declare the map as a program array", "struct {\n    __uint(type, BPF_MAP_TYPE_PROG_ARRAY);\n    __uint(max_entries, 4);\n    __type(key, __u32);\n    __type(value, __u32);\n} next SEC(\".maps\");"},
     {"map {name} * cannot be used *", "wrong-map-type", Culprit::none, "this map cannot be used here", "another map type"},
     {"map_type {num} is not *", "wrong-map-type", Culprit::none, "this map type cannot be used here", "another map type"},
     {"map '{name}' has no valid {name}", "wrong-map-type", Culprit::none, "the value of map {1} has no {2}", "a struct with a {2} as the map's value type (with BTF)", "add the field to the value's struct, and declare the map with __type(value, ...)", "struct value { struct {2} field; __u64 count; };"},
     {"{reg} does not point to a readonly map*", "wrong-argument-type", Culprit::reg, "the format string must be a constant in read-only memory", "static const char fmt[]", "make it a constant", "static const char fmt[] = \"pid %d\";"},
+    {"Invalid format string", "wrong-argument-type", Culprit::none, "the format of {callee} has something that it does not know, or more conversions than arguments", "%d %i %u %x %X, with l or ll before; %c %s %p; %pks %pus for strings elsewhere", "print numbers as integers; floating point does not exist", "static const char fmt[] = \"%llu.%03llu s\";"},
     {"string is not zero-terminated", "wrong-argument-type", Culprit::none, "the string has no terminating zero", "a zero at the end", "", "static const char fmt[] = \"pid %d\";   /* with its zero */"},
     {"{reg} must be a known constant", "wrong-argument-type", Culprit::reg, "{v} must be a constant that the verifier knows; it is {state}", "a constant", "pass a number that is the same on every path", "record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);"},
     {"{reg} is not a known constant'", "wrong-argument-type", Culprit::reg, "{v} must be a constant that the verifier knows", "a constant"},
@@ -355,7 +358,7 @@ constexpr Rule rows[] = {
     {"off={num} kptr isn't referenced kptr", "special-field", Culprit::none, "bpf_kptr_xchg() is for kptrs that own their object", "a field with __kptr", "", "struct value { struct task_struct __kptr *task; };"},
     {"invalid kptr access, *", "special-field", Culprit::none, "the kptr field gets an object of another type", "a pointer of the field's type"},
     {"kptr access *", "special-field", Culprit::none, "the kptr field is accessed in part or in the wrong way", "the whole pointer"},
-    {"timer pointer in {reg} doesn't match map pointer in {reg}", "special-field", Culprit::reg, "the timer and the map do not belong together", "the map whose value holds the timer"},
+    {"{name} pointer in {reg}* doesn't match map pointer in {reg}*", "wrong-map-type", Culprit::reg, "the {1} and the map do not belong together", "the map whose value holds the {1}", "look the value up in the map that you pass", "job = bpf_map_lookup_elem(&jobs, &key);\nif (job)\n    bpf_timer_init(&job->timer, &jobs, CLOCK_MONOTONIC);"},
     {"{reg} has no valid kptr", "special-field", Culprit::reg, "there is no kptr at this place of the map value", "the address of a __kptr field"},
 };
 // clang-format on

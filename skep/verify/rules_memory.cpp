@@ -147,11 +147,42 @@ void unbounded(Story& story) {
   }
   story.words["name"] = or_(story.name(scalar), "i");
   if (tell_lost_check(story, scalar)) return;
+  const LogValue* range = story.value(scalar);
+  if (!range || !range->smax || *range->smax > INT32_MAX || (range->smin && *range->smin >= 0)) return;
+  // Somebody checked against the end.
+  set_category(story, "negative-offset");
+  story.out.headline = fmt::format("{} may be negative: it is {}", story.noun(scalar), range_words(*range));
+  story.out.needed = "a number of 0 or more";
+  story.out.advice =
+      "make it unsigned, so that one check covers both ends, or check that it is not negative as well";
+  story.out.snippet = story.fill("if ({name} < 0 || {name} >= MAX)\n    return 0;");
+}
+
+// "math between pkt pointer and 8589934584 is not allowed"
+void math_with_constant(Story& story) {
+  const auto& insn = story.failing().insn;
+  if (!insn || insn->row().operation == isa::Operation::add || insn->row().operation == isa::Operation::sub)
+    return;
+  set_category(story, "pointer-arithmetic");
+  story.out.headline = fmt::format("{} cannot be done to a pointer", insn->row().symbol);
+  story.out.needed = "addition and subtraction of numbers only";
+  story.out.advice = "to align, compute the offset as a number first, and add it to the pointer";
+  story.out.snippet = "__u64 offset = 5 & ~7;\nvoid *p = data + offset;";
 }
 
 void size_argument(Story& story) {
   unbounded(story);
   story.words["name"] = or_(story.name(story.culprit), "len");
+}
+
+void zero_size(Story& story) {
+  size_argument(story);
+  const LogValue* size = story.value(story.culprit);
+  if (!size || !size->constant) return;
+  story.out.headline = fmt::format("the size that {} gets is 0", story.words["callee"]);
+  story.out.needed = "a size of at least 1";
+  story.out.advice = "pass the size of the buffer; sizeof of an array without elements is 0";
+  story.out.snippet = "char buf[16];\nf(buf, sizeof(buf));";
 }
 
 void packet_bounds(Story& story) {
@@ -327,6 +358,18 @@ void context_field(Story& story) {
       story.program.type == uapi::ProgType::unspec ? "this program type" : "this program type";
 }
 
+// "BPF_ATOMIC stores into R1 ctx is not allowed"
+void special_store(Story& story) {
+  if (story.captured.size() < 3) return;
+  const bool atomic = story.captured[0] == "ATOMIC" || story.captured[0] == "XADD";
+  if (story.captured[2] == "ctx") set_category(story, "context-access");
+  if (!atomic) return;
+  const std::string_view where = story.captured[2] == "ctx"   ? "the context"
+                                 : story.captured[2] == "pkt" ? "the packet"
+                                                              : std::string_view(story.words["state"]);
+  story.out.headline = fmt::format("an atomic operation on {} is not possible", where);
+}
+
 constexpr std::string_view null_needed = "a comparison with NULL between the call and the use";
 constexpr std::string_view null_advice = "leave when the pointer is NULL, before it is used";
 constexpr std::string_view null_snippet = "if (!{name})\n    return 0;";
@@ -358,12 +401,12 @@ constexpr Rule rows[] = {
      "the size that {callee} gets has no upper bound: {v} is {state}", "a size that is at most that of the buffer", "limit the size to that of the buffer before the call; keep it unsigned", size_snippet, size_argument},
     {"{reg} min value is negative, either use unsigned or 'var &= const'", "negative-offset", Culprit::reg,
      "the size that {callee} gets may be negative: {v} is {state}", "a size of 0 or more", "make the size unsigned, or leave when it is below zero, as after a failed call", "if ({name} < 0)\n    return 0;\nif ({name} > sizeof(buf))\n    {name} = sizeof(buf);", size_argument},
-    {"{reg} invalid zero-sized read*", "unbounded-offset", Culprit::reg,
-     "the size that {callee} gets may be 0: {v} is {state}", "a size of at least 1", "leave when the size is 0", "if ({name} == 0 || {name} > sizeof(buf))\n    return 0;", size_argument},
+    {"{reg} invalid zero-sized read*", "zero-size", Culprit::reg,
+     "the size that {callee} gets may be 0: {v} is {state}", "a size of at least 1, and at most that of the buffer", "leave when the size is 0 or too large", "if ({name} == 0 || {name} > sizeof(buf))\n    return 0;", zero_size},
     {"math between {name} pointer and register with unbounded min value is not allowed", "unbounded-offset", Culprit::scalar,
      "{v} is added to a pointer, but may be {state}", "a number with known bounds, below 2^29", "check the number on both sides before it is added; unsigned types need only the upper bound", bound_snippet, unbounded},
     {"value {num} makes {name} pointer be out of bounds", "unbounded-offset", Culprit::scalar, "{v} ({1}) is too large to be added to a pointer", "an offset below 2^29"},
-    {"math between {name} pointer and {num} is not allowed", "unbounded-offset", Culprit::scalar, "{2} is too large to be added to a pointer", "an offset below 2^29"},
+    {"math between {name} pointer and {num} is not allowed", "unbounded-offset", Culprit::scalar, "{2} is too large to be added to a pointer", "an offset below 2^29", "", "", math_with_constant},
     {"{name} pointer offset {num} is not allowed", "unbounded-offset", Culprit::pointer, "the offset {2} is too far from where the pointer began", "an offset below 2^29"},
     {"{reg} has unknown scalar with mixed signed bounds*", "unbounded-offset", Culprit::reg, "{v} has bounds that do not fit together: {state}", "both bounds by unsigned comparisons"},
     // NULL.
@@ -432,6 +475,7 @@ constexpr Rule rows[] = {
     // Read only.
     {"{reg} cannot write into {name}", "read-only", Culprit::reg, "{v} points to something that this program may only read ({2})", "memory that may be written", "copy it, and change the copy"},
     {"write into map forbidden, *", "read-only", Culprit::none, "this map is read-only for programs", "a map without BPF_F_RDONLY_PROG; global variables that are not const", "remove const (or the flag) from what is to be written"},
+    {"write into map forbidden", "read-only", Culprit::none, "this map is read-only for programs", "a map without BPF_F_RDONLY_PROG", "remove the flag from the map's definition, or let user space write it"},
     {"read from map forbidden, *", "read-only", Culprit::none, "this map is write-only for programs", "a map without BPF_F_WRONLY_PROG"},
     {"cannot write into packet", "read-only", Culprit::none, "this program type may not write the packet directly", "a helper such as bpf_skb_store_bytes", "write through the helper", "bpf_skb_store_bytes(skb, offset, &value, sizeof(value), 0);"},
     {"the prog does not allow writes to packet data", "read-only", Culprit::none, "this program may not write the packet", "a program type that may write packets"},
@@ -459,7 +503,7 @@ constexpr Rule rows[] = {
     {"same insn cannot be used with different pointers", "pointer-arithmetic", Culprit::none, "this access gets pointers of different kinds on different paths", "one kind of pointer per access", "the compiler merged two accesses: write them in different branches and keep them apart with a barrier", "asm volatile(\"\" ::: \"memory\");"},
     {"{reg} leaks addr *", "pointer-leak", Culprit::reg, "the address in {v} would become visible to user space", "a number, no address", "store what the pointer points to, not the pointer", "__u32 copy = *ptr;   /* and store the copy */"},
     {"{reg} pointer comparison prohibited", "pointer-leak", Culprit::reg, "pointers are compared in a way that reveals an address", "comparison with NULL, or of packet pointers with data_end"},
-    {"BPF_{name} stores into {reg} {name} is not allowed", "read-only", Culprit::reg, "this kind of store cannot go to {state}", "a map value or the stack"},
+    {"BPF_{name} stores into {reg} {name} is not allowed", "read-only", Culprit::reg, "this kind of store cannot go to {state}", "a map value or the stack for atomic operations", "read, change and write the field with plain C; count in a map value", "ctx->mark = ctx->mark + 1;   /* instead of __sync_fetch_and_add(&ctx->mark, 1) */", special_store},
     {"{reg} is invalid", "wrong-argument-type", Culprit::reg, "the register does not exist"},
     {"cannot pass *pointer* to *", "wrong-argument-type", Culprit::none, "this pointer cannot be passed here"},
 };

@@ -157,6 +157,7 @@ constexpr Rule rows[] = {
     {"stack size of subprog {num} is {num}. Too large", "stack-too-deep", Culprit::none, "function {1} needs {2} bytes of stack", "512 bytes at most", "move large local variables into a per-CPU array map", stack_snippet, stack_depth},
     {"tail_calls are not allowed when call stack of previous frames is {num} bytes*", "stack-too-deep", Culprit::none, "a tail call is made with {1} bytes of stack in use by the callers", "at most 256 bytes before a tail call", "make the tail call from the main function, or use less stack", stack_snippet},
     {"the call stack of {num} frames is too deep !", "stack-too-deep", Culprit::none, "the functions nest {1} deep", "8 levels of calls at most", "inline some of the functions", "static __always_inline int helper(...)", stack_depth},
+    {"the call stack of {num} frames is too deep", "stack-too-deep", Culprit::none, "the functions nest {1} deep", "8 levels of calls at most", "inline some of the functions", "static __always_inline int helper(...)", stack_depth},
     {"number of frames is too deep*", "stack-too-deep", Culprit::none, "the functions nest too deep", "8 levels of calls at most"},
     // What the program returns.
     {"At program exit the register R{num} *", "return-value", Culprit::result, "the program may return a value that is not allowed here", "a value that the attach point allows", "return one of the values that the program type knows", "", return_range},
