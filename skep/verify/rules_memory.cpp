@@ -37,12 +37,19 @@ bool tell_lost_check(Story& story, NodeId node) {
     story.out.needed = "one read into a local variable, which is both checked and used";
     story.out.advice = "read the value once, check that copy, and keep the compiler from reading it again";
   } else {
-    const bool narrow = checked.kind == NodeKind::truncate || used.kind == NodeKind::truncate;
-    if (narrow && used.step != no_step)
+    const bool narrow =
+        check->narrow || checked.kind == NodeKind::truncate || used.kind == NodeKind::truncate;
+    if (check->narrow && check->left == node) {
+      story.cause(check->step, fmt::format("this checks the low 32 bits of {} only", what));
+      story.out.headline =
+          fmt::format("the check{} looks at 32 bits of {}, but all 64 are used here", where, what);
+      story.out.advice = "compare the 64-bit value, or use the 32-bit variable that was checked";
+    } else if (narrow && used.step != no_step) {
       story.cause(used.kind == NodeKind::truncate ? used.step : checked.step,
                   "only the low 32 bits are copied here");
+    }
     story.out.needed = "the check on the very register that is used as the offset";
-    story.out.advice =
+    suggest(story.out.advice,
         "the compiler checked a copy of the value (another width, or before a computation). Make it use one "
         "register: an empty asm statement hides the value from the optimiser between computing and checking "
         "it";
@@ -165,6 +172,9 @@ void unbounded(Story& story) {
     story.set_culprit_node(scalar);
   } else if (const auto& insn = story.failing().insn; insn && insn->row().action == isa::Class::alu) {
     story.trace(story.trail.node(insn->dst));
+    if (scalar != no_node) story.trace(scalar);
+    scalar = story.unscaled(scalar).node;
+    if (scalar != no_node) story.set_culprit_node(scalar);
   }
   story.words["name"] = or_(story.name(scalar), "i");
   if (tell_lost_check(story, scalar)) return;
@@ -273,8 +283,14 @@ void scalar_access(Story& story) {
     story.out.advice = "move the use before the release";
     return;
   }
-  bool null = known && known->constant && *known->constant == 0 && made.kind == NodeKind::call;
-  if (null) {
+  if (known && known->constant && *known->constant == 0 && made.kind != NodeKind::call) {
+    story.out.headline = fmt::format("{} is NULL here", story.noun(node));
+    story.out.needed = "a pointer to memory";
+    story.out.advice = "pass the address of something, or do not use the pointer";
+    story.out.snippet = "struct state state = {};\nbpf_loop(100, step, &state, 0);   /* not NULL */";
+    return;
+  }
+  if (known && known->constant && *known->constant == 0) {
     set_category(story, "missing-null-check");
     story.out.headline = fmt::format("{} is NULL here", story.noun(node));
     story.out.needed = "the access on the path where the pointer is not NULL";
