@@ -49,10 +49,11 @@ bool tell_lost_check(Story& story, NodeId node) {
                   "only the low 32 bits are copied here");
     }
     story.out.needed = "the check on the very register that is used as the offset";
-    suggest(story.out.advice,
+    suggest(
+        story.out.advice,
         "the compiler checked a copy of the value (another width, or before a computation). Make it use one "
         "register: an empty asm statement hides the value from the optimiser between computing and checking "
-        "it";
+        "it");
   }
   const std::string name = or_(story.name(node), "i");
   story.out.snippet = fmt::format(
@@ -230,7 +231,22 @@ void packet_bounds(Story& story) {
   const bool store = story.failing().insn && (story.failing().insn->row().action == isa::Class::store ||
                                               story.failing().insn->row().action == isa::Class::store_imm);
   const std::string verb = callee.empty() && store ? "this writes" : who;
-  if (index.node != no_node) {
+  const LogValue* varies = story.value(index.node);
+  if (varies && varies->umax.value_or(UINT64_MAX) > UINT16_MAX && range == 0) {
+    const std::string name = or_(story.name(index.node), "offset"), what = story.noun(index.node);
+    story.out.headline =
+        fmt::format("{} is {}: added to a packet pointer, no check can prove anything any more", what,
+                    range_words(*varies));
+    story.out.needed =
+        fmt::format("{} below 65536 before it is added, then the comparison with data_end", what);
+    story.out.advice = "limit the offset first: comparisons with data_end count only for offsets below 65536";
+    story.out.snippet = fmt::format(
+        "if ({0} > 1500)   /* any constant below 65536 */\n    return XDP_PASS;\nvoid *p = data + {0};\n"
+        "if (p + {1} > data_end)\n    return XDP_PASS;",
+        name, size);
+    story.trace(index.node);
+    story.trace(address);
+  } else if (index.node != no_node) {
     story.out.headline =
         fmt::format("{} the packet at an offset that varies with {}, and no check covers that place", verb,
                     story.noun(index.node));
