@@ -37,15 +37,23 @@ bool tell_lost_check(Story& story, NodeId node) {
     story.out.needed = "one read into a local variable, which is both checked and used";
     story.out.advice = "read the value once, check that copy, and keep the compiler from reading it again";
   } else {
-    const bool narrow = checked.kind == NodeKind::truncate || used.kind == NodeKind::truncate;
-    if (narrow && used.step != no_step)
+    const bool narrow =
+        check->narrow || checked.kind == NodeKind::truncate || used.kind == NodeKind::truncate;
+    if (check->narrow && check->left == node) {
+      story.cause(check->step, fmt::format("this checks the low 32 bits of {} only", what));
+      story.out.headline =
+          fmt::format("the check{} looks at 32 bits of {}, but all 64 are used here", where, what);
+      story.out.advice = "compare the 64-bit value, or use the 32-bit variable that was checked";
+    } else if (narrow && used.step != no_step) {
       story.cause(used.kind == NodeKind::truncate ? used.step : checked.step,
                   "only the low 32 bits are copied here");
+    }
     story.out.needed = "the check on the very register that is used as the offset";
-    story.out.advice =
+    suggest(
+        story.out.advice,
         "the compiler checked a copy of the value (another width, or before a computation). Make it use one "
         "register: an empty asm statement hides the value from the optimiser between computing and checking "
-        "it";
+        "it");
   }
   const std::string name = or_(story.name(node), "i");
   story.out.snippet = fmt::format(
@@ -165,6 +173,9 @@ void unbounded(Story& story) {
     story.set_culprit_node(scalar);
   } else if (const auto& insn = story.failing().insn; insn && insn->row().action == isa::Class::alu) {
     story.trace(story.trail.node(insn->dst));
+    if (scalar != no_node) story.trace(scalar);
+    scalar = story.unscaled(scalar).node;
+    if (scalar != no_node) story.set_culprit_node(scalar);
   }
   story.words["name"] = or_(story.name(scalar), "i");
   if (tell_lost_check(story, scalar)) return;
@@ -220,7 +231,22 @@ void packet_bounds(Story& story) {
   const bool store = story.failing().insn && (story.failing().insn->row().action == isa::Class::store ||
                                               story.failing().insn->row().action == isa::Class::store_imm);
   const std::string verb = callee.empty() && store ? "this writes" : who;
-  if (index.node != no_node) {
+  const LogValue* varies = story.value(index.node);
+  if (varies && varies->umax.value_or(UINT64_MAX) > UINT16_MAX && range == 0) {
+    const std::string name = or_(story.name(index.node), "offset"), what = story.noun(index.node);
+    story.out.headline =
+        fmt::format("{} is {}: added to a packet pointer, no check can prove anything any more", what,
+                    range_words(*varies));
+    story.out.needed =
+        fmt::format("{} below 65536 before it is added, then the comparison with data_end", what);
+    story.out.advice = "limit the offset first: comparisons with data_end count only for offsets below 65536";
+    story.out.snippet = fmt::format(
+        "if ({0} > 1500)   /* any constant below 65536 */\n    return XDP_PASS;\nvoid *p = data + {0};\n"
+        "if (p + {1} > data_end)\n    return XDP_PASS;",
+        name, size);
+    story.trace(index.node);
+    story.trace(address);
+  } else if (index.node != no_node) {
     story.out.headline =
         fmt::format("{} the packet at an offset that varies with {}, and no check covers that place", verb,
                     story.noun(index.node));
@@ -273,8 +299,14 @@ void scalar_access(Story& story) {
     story.out.advice = "move the use before the release";
     return;
   }
-  bool null = known && known->constant && *known->constant == 0 && made.kind == NodeKind::call;
-  if (null) {
+  if (known && known->constant && *known->constant == 0 && made.kind != NodeKind::call) {
+    story.out.headline = fmt::format("{} is NULL here", story.noun(node));
+    story.out.needed = "a pointer to memory";
+    story.out.advice = "pass the address of something, or do not use the pointer";
+    story.out.snippet = "struct state state = {};\nbpf_loop(100, step, &state, 0);   /* not NULL */";
+    return;
+  }
+  if (known && known->constant && *known->constant == 0) {
     set_category(story, "missing-null-check");
     story.out.headline = fmt::format("{} is NULL here", story.noun(node));
     story.out.needed = "the access on the path where the pointer is not NULL";

@@ -370,6 +370,30 @@ std::string Story::fill(std::string_view text) const {
   return filled;
 }
 
+Story::Index Story::unscaled(NodeId node) const {
+  Index index{node, 1};
+  if (node == no_node) return index;
+  // idx << 2, idx * 24: the index is what a person wrote.
+  for (int scaled = 0; scaled < 4; scaled++) {
+    const Node& scalar = trail[index.node];
+    if (scalar.kind == NodeKind::truncate) {
+      index.node = scalar.a;
+      continue;
+    }
+    if (scalar.kind != NodeKind::alu || scalar.b != no_node || scalar.step == no_step) break;
+    const auto& insn = log.steps[scalar.step].insn;
+    if (!insn || insn->row().source != isa::Source::imm) break;
+    if (insn->row().operation == isa::Operation::lsh && insn->imm >= 0 && insn->imm < 16)
+      index.scale <<= insn->imm;
+    else if (insn->row().operation == isa::Operation::mul && insn->imm > 0 && insn->imm < 65536)
+      index.scale *= static_cast<std::uint64_t>(insn->imm);
+    else
+      break;
+    index.node = scalar.a;
+  }
+  return index;
+}
+
 Story::Index Story::index_of(NodeId address) const {
   for (int depth = 0; depth < 32 && address != no_node; depth++) {
     const Node& node = trail[address];
@@ -389,39 +413,24 @@ Story::Index Story::index_of(NodeId address) const {
       address = left ? node.a : node.b;
       continue;
     }
-    // idx << 2, idx * 24: the index is what a person wrote.
-    for (int scaled = 0; scaled < 4; scaled++) {
-      const Node& scalar = trail[index.node];
-      if (scalar.kind == NodeKind::truncate) {
-        index.node = scalar.a;
-        continue;
-      }
-      if (scalar.kind != NodeKind::alu || scalar.b != no_node || scalar.step == no_step) break;
-      const auto& insn = log.steps[scalar.step].insn;
-      if (!insn || insn->row().source != isa::Source::imm) break;
-      if (insn->row().operation == isa::Operation::lsh && insn->imm >= 0 && insn->imm < 16)
-        index.scale <<= insn->imm;
-      else if (insn->row().operation == isa::Operation::mul && insn->imm > 0 && insn->imm < 65536)
-        index.scale *= static_cast<std::uint64_t>(insn->imm);
-      else
-        break;
-      index.node = scalar.a;
-    }
-    return index;
+    return unscaled(index.node);
   }
   return {};
 }
 
 bool Story::was_compared(NodeId id) const {
-  return std::any_of(trail.branches().begin(), trail.branches().end(),
-                     [&](const Branch& branch) { return branch.left == id || branch.right == id; });
+  return std::any_of(trail.branches().begin(), trail.branches().end(), [&](const Branch& branch) {
+    const LogValue* after = branch.after;
+    const bool half = branch.narrow && after && after->umax.value_or(UINT64_MAX) > UINT32_MAX;
+    return !half && (branch.left == id || branch.right == id);
+  });
 }
 
 const Branch* Story::check_of_other_copy(NodeId id) const {
   if (id == no_node) return nullptr;
   for (auto branch = trail.branches().rbegin(); branch != trail.branches().rend(); ++branch) {
     const Node& left = trail[branch->left];
-    if (branch->left == id || left.kind == NodeKind::constant) continue;
+    if ((branch->left == id && !branch->narrow) || left.kind == NodeKind::constant) continue;
     if (left.latest && !left.latest->is_scalar()) continue;
     if (trail.same_to_people(branch->left, id)) return &*branch;
   }

@@ -76,8 +76,10 @@ class Story {
     std::uint64_t scale = 1;
   };
   Index index_of(NodeId address) const;
+  Index unscaled(NodeId scalar) const;  // idx of idx << 2
   // A branch before the end that compared another copy of the node than the one used; null: none.
   const Branch* check_of_other_copy(NodeId node) const;
+  // A comparison of all 64 bits with something.
   bool was_compared(NodeId node) const;
   // The last call on the path that matches; no_step: none.
   StepIndex last_call(bool (*matches)(std::string_view callee)) const;

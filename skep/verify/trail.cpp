@@ -205,6 +205,7 @@ void Trail::run_branch(StepIndex index, const isa::Decoded& insn) {
   branch.step = index;
   branch.left = frame.regs[insn.dst];
   branch.imm = insn.imm;
+  branch.narrow = insn.row().width == 32;
   branch.before = nodes_[branch.left].latest;
   if (insn.row().source == isa::Source::reg) branch.right = frame.regs[insn.src];
   branches_.push_back(branch);

@@ -48,6 +48,7 @@ struct Node {
 struct Branch {
   StepIndex step = no_step;
   bool taken = false;
+  bool narrow = false;                     // compares the low 32 bits
   NodeId left = no_node, right = no_node;  // right: no_node when compared with a constant
   std::int64_t imm = 0;
   const LogValue* before = nullptr;  // of left
