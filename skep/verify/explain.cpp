@@ -167,6 +167,8 @@ Explanation explain(const Log& log, const ProgramText& program) {
     story.words["callee"] = story.callee().empty() ? "the function" : story.callee() + "()";
   }
   story.words["prog"] = program.name.empty() ? "the program" : quoted(program.name);
+  story.words["leave"] = story.leave();
+  story.words["ctx"] = story.context_name();
   story.words.try_emplace("v", "the value");
   story.words.try_emplace("state", "not known");
   if (!rule) {
@@ -180,7 +182,8 @@ Explanation explain(const Log& log, const ProgramText& program) {
   suggest(out.headline, story.fill(rule->headline));
   suggest(out.needed, story.fill(rule->needed));
   suggest(out.advice, story.fill(rule->advice));
-  suggest(out.snippet, story.fill(rule->snippet));
+  suggest(out.snippet, std::string(rule->snippet));
+  out.snippet = story.fill(out.snippet);
   story.tell_causes();
   return out;
 }

@@ -127,7 +127,7 @@ void wrong_type(Story& story) {
                                      story.noun(story.culprit), story.words["callee"]);
     story.out.needed = "a comparison with NULL before the call";
     story.out.advice = "leave when the pointer is NULL, before it is passed on";
-    story.out.snippet = fmt::format("if (!{})\n    return 0;", name.empty() ? "ptr" : name);
+    story.out.snippet = fmt::format("if (!{})\n    {{leave}}", name.empty() ? "ptr" : name);
     return;
   }
   const uapi::Helper* helper = uapi::find_helper(story.callee());
@@ -217,10 +217,10 @@ void leaked(Story& story) {
       call.replace(open + 1, end - open - 1, name);
     story.out.snippet = callee == "bpf_ringbuf_reserve"
                             ? fmt::format(
-                                  "if (failed) {{\n    bpf_ringbuf_discard({0}, 0);\n    return "
-                                  "0;\n}}\nbpf_ringbuf_submit({0}, 0);",
+                                  "if (failed) {{\n    bpf_ringbuf_discard({0}, 0);\n    "
+                                  "{{leave}}\n}}\nbpf_ringbuf_submit({0}, 0);",
                                   name.empty() ? "record" : name)
-                            : fmt::format("if (failed) {{\n    {};\n    return 0;\n}}", call);
+                            : fmt::format("if (failed) {{\n    {};\n    {{leave}}\n}}", call);
   }
 }
 
@@ -299,7 +299,7 @@ constexpr Rule rows[] = {
     {"{reg} is not a const", "wrong-argument-type", Culprit::reg, "{v} must be a constant that the verifier knows", "a constant"},
     {"{reg} is of type {name} but {name} is expected", "wrong-argument-type", Culprit::reg, "{callee} is passed a struct {2}, but takes a struct {3}", "a pointer to struct {3}", "pass the object that the function is for"},
     {"{reg} must have zero offset when passed to release func or trusted arg to kfunc", "wrong-argument-type", Culprit::reg, "{v} points into the middle of an object", "the pointer as it was acquired"},
-    {"{reg} must be referenced or trusted", "untrusted-pointer", Culprit::reg, "{v} is a kernel pointer that may no longer be valid, so {callee} does not take it", "a trusted pointer: an argument of the tracepoint, or one that was acquired", "acquire the object first, and release it afterwards", "struct task_struct *task = bpf_task_acquire(ptr);\nif (!task)\n    return 0;\n/* use it */\nbpf_task_release(task);"},
+    {"{reg} must be referenced or trusted", "untrusted-pointer", Culprit::reg, "{v} is a kernel pointer that may no longer be valid, so {callee} does not take it", "a trusted pointer: an argument of the tracepoint, or one that was acquired", "acquire the object first, and release it afterwards", "struct task_struct *task = bpf_task_acquire(ptr);\nif (!task)\n    {leave}\n/* use it */\nbpf_task_release(task);"},
     {"{reg} must be a rcu pointer", "untrusted-pointer", Culprit::reg, "{v} is not protected by RCU here", "a pointer read between bpf_rcu_read_lock() and bpf_rcu_read_unlock()", "read and use it inside of an RCU section", "bpf_rcu_read_lock();\np = task->real_parent;\n/* use p */\nbpf_rcu_read_unlock();", lock},
     {"{reg} type=untrusted_* expected=*", "untrusted-pointer", Culprit::reg, "{v} is a kernel pointer that may no longer be valid", "a trusted pointer"},
     {"kernel function {name} args#{arg} expected pointer to {name} {name} but {reg} has a pointer to {name} {name}", "wrong-argument-type", Culprit::reg, "{1}() is passed a pointer to {7}, but takes a {4}", "a pointer to {3} {4}", "pass the object that the function is for"},

@@ -60,7 +60,7 @@ bool tell_lost_check(Story& story, NodeId node) {
       "__u64 {0} = ...;                 /* 64 bits wide */\n"
       "asm volatile(\"\" : \"+r\"({0}));    /* one register from here on */\n"
       "if ({0} >= LIMIT)\n"
-      "    return 0;\n"
+      "    {{leave}}\n"
       "/* use {0} here */",
       name);
   story.cause(check->step, fmt::format("this checks another copy of {}, not the one that is used", what));
@@ -86,7 +86,7 @@ bool tell_division(Story& story, NodeId node) {
       "superfluous and left it out; hide {} from it with an empty asm statement before the check",
       quoted(name));
   story.out.snippet = fmt::format(
-      "asm volatile(\"\" : \"+r\"({0}));\nif ({0} >= MAX)   /* MAX a constant */\n    return 0;", name);
+      "asm volatile(\"\" : \"+r\"({0}));\nif ({0} >= MAX)   /* MAX a constant */\n    {{leave}}", name);
   return true;
 }
 
@@ -156,11 +156,11 @@ void out_of_bounds(Story& story) {
   if (std::has_single_bit(count)) {
     story.out.advice = "compare it with the limit before the access, or mask it";
     story.out.snippet =
-        fmt::format("if ({0} >= {1})\n    return 0;\n/* or, as {1} is a power of two: */\n{0} &= {2};", name,
+        fmt::format("if ({0} >= {1})\n    {{leave}}\n/* or, as {1} is a power of two: */\n{0} &= {2};", name,
                     count, limit);
   } else {
     story.out.advice = "compare it with the limit before the access";
-    story.out.snippet = fmt::format("if ({} >= {})   /* unsigned */\n    return 0;", name, count);
+    story.out.snippet = fmt::format("if ({} >= {})   /* unsigned */\n    {{leave}}", name, count);
   }
 }
 
@@ -188,7 +188,7 @@ void unbounded(Story& story) {
   story.out.needed = "a number of 0 or more";
   story.out.advice =
       "make it unsigned, so that one check covers both ends, or check that it is not negative as well";
-  story.out.snippet = story.fill("if ({name} < 0 || {name} >= MAX)\n    return 0;");
+  story.out.snippet = story.fill("if ({name} < 0 || {name} >= MAX)\n    {leave}");
 }
 
 // "math between pkt pointer and 8589934584 is not allowed"
@@ -241,8 +241,8 @@ void packet_bounds(Story& story) {
         fmt::format("{} below 65536 before it is added, then the comparison with data_end", what);
     story.out.advice = "limit the offset first: comparisons with data_end count only for offsets below 65536";
     story.out.snippet = fmt::format(
-        "if ({0} > 1500)   /* any constant below 65536 */\n    return XDP_PASS;\nvoid *p = data + {0};\n"
-        "if (p + {1} > data_end)\n    return XDP_PASS;",
+        "if ({0} > 1500)   /* any constant below 65536 */\n    {leave}\nvoid *p = data + {0};\n"
+        "if (p + {1} > data_end)\n    {leave}",
         name, size);
     story.trace(index.node);
     story.trace(address);
@@ -256,7 +256,7 @@ void packet_bounds(Story& story) {
         "keep the "
         "offset small: below 65536";
     story.out.snippet = fmt::format(
-        "void *p = data + offset;\nif (p + {} > data_end)\n    return XDP_PASS;\n/* read through p */", size);
+        "void *p = data + offset;\nif (p + {} > data_end)\n    {{leave}}\n/* read through p */", size);
     story.trace(index.node);
   } else {
     const std::string bytes =
@@ -267,8 +267,8 @@ void packet_bounds(Story& story) {
             : fmt::format("{} {} of the packet without a check that the packet is that long", verb, bytes);
     story.out.needed = fmt::format("a comparison with data_end that proves {} bytes", off + size);
     story.out.advice = "compare the end of what is read with data_end first, and leave if it is beyond";
-    story.out.snippet = fmt::format(
-        "if (data + {} > data_end)\n    return XDP_PASS;   /* the packet is shorter */", off + size);
+    story.out.snippet =
+        fmt::format("if (data + {} > data_end)\n    {{leave}}   /* the packet is shorter */", off + size);
   }
 }
 
@@ -286,8 +286,8 @@ void scalar_access(Story& story) {
     story.out.needed = "pointers that are read from the context again, and checked again, after the call";
     story.out.advice = fmt::format("{} may move the packet: load data and data_end anew afterwards", name);
     story.out.snippet =
-        "void *data = (void *)(long)ctx->data;\nvoid *data_end = (void *)(long)ctx->data_end;\n"
-        "if (data + sizeof(struct ethhdr) > data_end)\n    return XDP_PASS;";
+        "void *data = (void *)(long){ctx}->data;\nvoid *data_end = (void *)(long){ctx}->data_end;\n"
+        "if (data + sizeof(struct ethhdr) > data_end)\n    {leave}";
     if (call != no_step)
       story.cause(call, fmt::format("{} may move the packet: pointers into it are lost", name));
     return;
@@ -312,7 +312,7 @@ void scalar_access(Story& story) {
     story.out.needed = "the access on the path where the pointer is not NULL";
     story.out.advice =
         "the check is the wrong way round, or the path goes on after it: leave when the pointer is NULL";
-    story.out.snippet = "if (!value)\n    return 0;\nvalue->count++;   /* after the check */";
+    story.out.snippet = "if (!value)\n    {leave}\nvalue->count++;   /* after the check */";
     return;
   }
   story.words["name"] = or_(story.name(node), "ptr");
@@ -353,7 +353,7 @@ void not_written(Story& story) {
     story.out.headline = "the program ends without a return value on this path";
     story.out.needed = "a value in r0 at each end of the program";
     story.out.advice = "return a value on every path";
-    story.out.snippet = "return XDP_PASS;   /* or 0, as the program type wants */";
+    story.out.snippet = "{leave}   /* or 0, as the program type wants */";
     story.branches_since(0, 4);
     return;
   }
@@ -398,7 +398,7 @@ void stack_bounds(Story& story) {
     story.out.needed = "an index that is proven to be inside of the array";
     story.out.advice = "compare the index with the number of elements before the access";
     story.out.snippet = story.fill(
-        "if ({name} >= sizeof(buf) / sizeof(buf[0]))   /* unsigned */\n    return 0;\nbuf[{name}] = x;");
+        "if ({name} >= sizeof(buf) / sizeof(buf[0]))   /* unsigned */\n    {leave}\nbuf[{name}] = x;");
     return;
   }
   if (off && *off < -512)
@@ -426,9 +426,8 @@ void special_store(Story& story) {
 
 constexpr std::string_view null_needed = "a comparison with NULL between the call and the use";
 constexpr std::string_view null_advice = "leave when the pointer is NULL, before it is used";
-constexpr std::string_view null_snippet = "if (!{name})\n    return 0;";
-constexpr std::string_view bound_snippet =
-    "if ({name} >= MAX)   /* unsigned, MAX a constant */\n    return 0;";
+constexpr std::string_view null_snippet = "if (!{name})\n    {leave}";
+constexpr std::string_view bound_snippet = "if ({name} >= MAX)   /* unsigned, MAX a constant */\n    {leave}";
 constexpr std::string_view size_snippet =
     "__u32 {name} = ...;\nif ({name} > sizeof(buf))\n    {name} = sizeof(buf);\nbpf_probe_read_user(buf, "
     "{name}, src);";
@@ -441,22 +440,22 @@ constexpr Rule rows[] = {
     {"{reg} min value is outside of the allowed memory range", "map-out-of-bounds", Culprit::reg,
      "this may access memory outside of the area", "an access inside of the memory", "compare the offset with the size first", "", out_of_bounds},
     {"{reg} min value is negative, either use unsigned index or do a if (index >=0) check.", "negative-offset", Culprit::reg,
-     "{v} may be negative: {state}", "an index of 0 or more", "make the index unsigned, or check that it is not negative as well", "if ({name} < 0 || {name} >= MAX)\n    return 0;", unbounded},
+     "{v} may be negative: {state}", "an index of 0 or more", "make the index unsigned, or check that it is not negative as well", "if ({name} < 0 || {name} >= MAX)\n    {leave}", unbounded},
     {"{reg} unbounded memory access, make sure to bounds check any such access", "unbounded-offset", Culprit::reg,
      "{v} has no upper bound: {state}", "an upper bound that the verifier sees", "compare the index with a constant before the access", bound_snippet, unbounded},
     {"{reg} offset is outside of the packet", "packet-out-of-bounds", Culprit::reg,
      "this accesses the packet without a sufficient check", "a comparison with data_end first", "compare with data_end first", "", packet_bounds},
     {"invalid access to packet, *", "packet-out-of-bounds", Culprit::none,
-     "this accesses the packet without a sufficient check", "a comparison with data_end that covers it", "compare with data_end first", "if (data + N > data_end)\n    return XDP_PASS;"},
+     "this accesses the packet without a sufficient check", "a comparison with data_end that covers it", "compare with data_end first", "if (data + N > data_end)\n    {leave}"},
     {"invalid access to map value, *", "map-out-of-bounds", Culprit::none, "this accesses bytes outside of the map value", "an access inside of the value", "compare the offset with the size first"},
     {"invalid access to memory, *", "memory-out-of-bounds", Culprit::none, "this accesses bytes outside of the memory area", "an access inside of it", "compare the offset with the size first"},
     // Sizes and offsets.
     {"{reg} unbounded memory access, use 'var &= const' or 'if (var < const)'", "unbounded-offset", Culprit::reg,
      "the size that {callee} gets has no upper bound: {v} is {state}", "a size that is at most that of the buffer", "limit the size to that of the buffer before the call; keep it unsigned", size_snippet, size_argument},
     {"{reg} min value is negative, either use unsigned or 'var &= const'", "negative-offset", Culprit::reg,
-     "the size that {callee} gets may be negative: {v} is {state}", "a size of 0 or more", "make the size unsigned, or leave when it is below zero, as after a failed call", "if ({name} < 0)\n    return 0;\nif ({name} > sizeof(buf))\n    {name} = sizeof(buf);", size_argument},
+     "the size that {callee} gets may be negative: {v} is {state}", "a size of 0 or more", "make the size unsigned, or leave when it is below zero, as after a failed call", "if ({name} < 0)\n    {leave}\nif ({name} > sizeof(buf))\n    {name} = sizeof(buf);", size_argument},
     {"{reg} invalid zero-sized read*", "zero-size", Culprit::reg,
-     "the size that {callee} gets may be 0: {v} is {state}", "a size of at least 1, and at most that of the buffer", "leave when the size is 0 or too large", "if ({name} == 0 || {name} > sizeof(buf))\n    return 0;", zero_size},
+     "the size that {callee} gets may be 0: {v} is {state}", "a size of at least 1, and at most that of the buffer", "leave when the size is 0 or too large", "if ({name} == 0 || {name} > sizeof(buf))\n    {leave}", zero_size},
     {"math between {name} pointer and register with unbounded min value is not allowed", "unbounded-offset", Culprit::scalar,
      "{v} is added to a pointer, but may be {state}", "a number with known bounds, below 2^29", "check the number on both sides before it is added; unsigned types need only the upper bound", bound_snippet, unbounded},
     {"value {num} makes {name} pointer be out of bounds", "unbounded-offset", Culprit::scalar, "{v} ({1}) is too large to be added to a pointer", "an offset below 2^29"},
@@ -515,10 +514,10 @@ constexpr Rule rows[] = {
     {"invalid bpf_context access off={num} size={num}", "context-access", Culprit::none,
      "the context cannot be accessed at offset {1} with {2} bytes by this program type", "a field that this program type may access, in its size", "look up which fields the program type may read and write; read whole fields, and copy the context's pointer nowhere", "", context_field},
     {"dereference of modified ctx ptr {reg} off={num} disallowed", "context-access", Culprit::reg,
-     "a pointer to the context is changed before it is used", "accesses with constant offsets from the context's start", "the compiler computed the field's address first; keep it from that with a volatile access", "__u32 len = *(volatile __u32 *)&ctx->len;"},
+     "a pointer to the context is changed before it is used", "accesses with constant offsets from the context's start", "the compiler computed the field's address first; keep it from that with a volatile access", "__u32 len = *(volatile __u32 *)&{ctx}->len;"},
     {"negative offset ctx ptr {reg} off={num} disallowed", "context-access", Culprit::reg, "the context is accessed before its beginning", "a field of the context"},
     {"variable ctx access var_off=* disallowed", "context-access", Culprit::none,
-     "the offset into the context varies", "a constant offset", "context arrays are read with constant indices only: unroll the loop, or use a switch", "#pragma unroll\nfor (int i = 0; i < 4; i++)\n    sum += ctx->cb[i];"},
+     "the offset into the context varies", "a constant offset", "context arrays are read with constant indices only: unroll the loop, or use a switch", "#pragma unroll\nfor (int i = 0; i < 4; i++)\n    sum += {ctx}->cb[i];"},
     {"dereference of modified {name} ptr {reg} off={num} disallowed", "pointer-arithmetic", Culprit::reg, "{v} was changed before it is used", "the pointer as it was given"},
     {"negative offset {name} ptr {reg} off={num} disallowed", "pointer-arithmetic", Culprit::reg, "{v} was moved before its beginning", "an offset of 0 or more"},
     {"variable {name} access var_off=* disallowed", "pointer-arithmetic", Culprit::none, "the offset varies where it must be constant", "a constant offset"},
@@ -557,7 +556,7 @@ constexpr Rule rows[] = {
     {"same insn cannot be used with different pointers", "pointer-arithmetic", Culprit::none, "this access gets pointers of different kinds on different paths", "one kind of pointer per access", "the compiler merged two accesses: write them in different branches and keep them apart with a barrier", "asm volatile(\"\" ::: \"memory\");"},
     {"{reg} leaks addr *", "pointer-leak", Culprit::reg, "the address in {v} would become visible to user space", "a number, no address", "store what the pointer points to, not the pointer", "__u32 copy = *ptr;   /* and store the copy */"},
     {"{reg} pointer comparison prohibited", "pointer-leak", Culprit::reg, "pointers are compared in a way that reveals an address", "comparison with NULL, or of packet pointers with data_end"},
-    {"BPF_{name} stores into {reg} {name} is not allowed", "read-only", Culprit::reg, "this kind of store cannot go to {state}", "a map value or the stack for atomic operations", "read, change and write the field with plain C; count in a map value", "ctx->mark = ctx->mark + 1;   /* instead of __sync_fetch_and_add(&ctx->mark, 1) */", special_store},
+    {"BPF_{name} stores into {reg} {name} is not allowed", "read-only", Culprit::reg, "this kind of store cannot go to {state}", "a map value or the stack for atomic operations", "read, change and write the field with plain C; count in a map value", "{ctx}->mark = {ctx}->mark + 1;   /* instead of __sync_fetch_and_add(&{ctx}->mark, 1) */", special_store},
     {"{reg} is invalid", "wrong-argument-type", Culprit::reg, "the register does not exist"},
     {"cannot pass *pointer* to *", "wrong-argument-type", Culprit::none, "this pointer cannot be passed here"},
 };

@@ -57,6 +57,26 @@ SourcePlace Story::place(StepIndex index) const {
   return out;
 }
 
+std::string_view Story::leave() const {
+  using uapi::ProgType;
+  if (has_steps() && failing().frame != 0) return "return 0;";
+  switch (program.type) {
+    case ProgType::xdp: return "return XDP_PASS;";
+    case ProgType::sched_cls:
+    case ProgType::sched_act: return "return TC_ACT_OK;";
+    case ProgType::cgroup_skb:
+    case ProgType::cgroup_sock:
+    case ProgType::cgroup_sock_addr: return "return 1;";
+    case ProgType::sk_lookup: return "return SK_PASS;";
+    default: return "return 0;";
+  }
+}
+
+std::string Story::context_name() const {
+  const std::string known = has_steps() ? parameter_name(place(0).text, 0) : "";
+  return known.empty() ? "ctx" : known;
+}
+
 std::string Story::name(NodeId id) const {
   if (id == no_node) return "";
   const Node& node = trail[id];

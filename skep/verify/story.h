@@ -52,6 +52,11 @@ class Story {
   std::string noun(NodeId node) const;
   const LogValue* value(NodeId node) const { return node == no_node ? nullptr : trail[node].latest; }
 
+  // "return XDP_PASS;": how a program of this type goes on without having found anything.
+  std::string_view leave() const;
+  // The name of the context in the source; "ctx" if it is not known.
+  std::string context_name() const;
+
   void set_culprit(LogPlace place);
   void set_culprit_node(NodeId node);
   // The number behind `name` ("off=") in the reason or the lines around it.
