@@ -57,12 +57,19 @@ bool match_from(std::string_view pattern, std::string_view line, std::vector<std
     }
     if (pattern.front() == '{') {
       const std::size_t close = pattern.find('}');
-      const std::size_t length = capture_length(pattern.substr(1, close - 1), line);
-      if (length == 0) return false;
-      captured.emplace_back(line.substr(0, length));
+      // The longest that lets the rest match: "bpf_{name}-ed region".
+      std::size_t length = capture_length(pattern.substr(1, close - 1), line);
       pattern.remove_prefix(close + 1);
-      line.remove_prefix(length);
-      continue;
+      const std::size_t kept = captured.size();
+      for (; length > 0; length--) {
+        captured.emplace_back(line.substr(0, length));
+        const char next = length < line.size() ? line[length] : '\0';
+        const bool fits =
+            pattern.empty() ? next == '\0' : pattern[0] == '*' || pattern[0] == '{' || pattern[0] == next;
+        if (fits && match_from(pattern, line.substr(length), captured, depth)) return true;
+        captured.resize(kept);
+      }
+      return false;
     }
     if (line.empty() || line.front() != pattern.front()) return false;
     pattern.remove_prefix(1);

@@ -316,6 +316,9 @@ class LogReader {
     before_.clear();
     step.frame = frame_;
     decode(step);
+    // The kernel ends the line behind the registers; where it prints none, the next line follows on the same.
+    Text glued;
+    if (!step.insn && comment == Text::npos) glued = cut_behind_instruction(step);
     if (log_.steps.empty() && step.slot != 0 && log_.validating.empty()) log_.cut = true;
     if (comment != Text::npos) read_registers(line.substr(comment + 1), step.after);
     frame_ = step.frame;
@@ -336,6 +339,7 @@ class LogReader {
     log_.steps.push_back(std::move(step));
     popped_.push_back(false);
     if (!entered.empty() && is_digit(entered.front())) read_numbered(entered);
+    if (!glued.empty() && !begins_instruction(glued)) read_line(glued);
   }
 
   // "12: R0=... R10=fp0", "12: safe".
@@ -506,6 +510,23 @@ class LogReader {
     decoded_.emplace(key, Known{step.insn, step.callee, step.callee_id});
   }
 
+  // Shortens the text to the longest part in front that is an instruction, and returns the rest; empty: none
+  // is.
+  Text cut_behind_instruction(LogStep& step) {
+    constexpr std::size_t longest = 120;
+    const std::string whole = step.text;
+    for (std::size_t end = whole.rfind(' ', longest); end != Text::npos && end > 0;
+         end = whole.rfind(' ', end - 1)) {
+      step.text = trimmed(Text(whole).substr(0, end));
+      decode(step);
+      if (!step.insn) continue;
+      glued_ = trimmed(Text(whole).substr(end));
+      return glued_;
+    }
+    step.text = whole;
+    return {};
+  }
+
   static void decode_call(LogStep& step, Text name) {
     isa::Decoded insn;
     const std::size_t hash = name.rfind('#');
@@ -562,7 +583,7 @@ class LogReader {
   std::vector<LogRegister> before_;
   std::unordered_map<std::string, std::int32_t> places_;
   std::unordered_map<std::string, Known> decoded_;
-  std::string prefix_;
+  std::string prefix_, glued_;
   std::uint32_t line_ = 0, frame_ = 0;
   std::int32_t source_ = -1;
   bool after_end_ = false, in_states_ = false;

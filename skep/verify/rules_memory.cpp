@@ -19,6 +19,26 @@ std::string or_(const std::string& text, std::string_view otherwise) {
   return text.empty() ? std::string(otherwise) : text;
 }
 
+// The name of a variable in a snippet: "head" for r->head.
+std::string local_name(const Story& story, NodeId node, std::string_view otherwise) {
+  std::string name = story.name(node);
+  while (!name.empty() && name.back() == ']') name.resize(std::min(name.rfind('['), name.size() - 1));
+  if (const std::size_t member = name.find_last_of(".>"); member != std::string::npos)
+    name.erase(0, member + 1);
+  return or_(name, otherwise);
+}
+
+// How the limit of an index is written; what is read from memory is read once.
+std::string limit_snippet(const Story& story, NodeId node, std::uint64_t count) {
+  const std::string source = story.name(node), name = local_name(story, node, "index");
+  std::string text;
+  if (name != source) text = fmt::format("__u32 {} = {};\n", name, or_(source, "..."));
+  text += fmt::format("if ({} >= {})   /* unsigned */\n    {{leave}}", name, count);
+  if (std::has_single_bit(count))
+    text += fmt::format("\n/* or, as {1} is a power of two: */\n{0} &= {2};", name, count, count - 1);
+  return text;
+}
+
 // The check was made, but of another copy of the value.
 bool tell_lost_check(Story& story, NodeId node) {
   const Branch* check = story.check_of_other_copy(node);
@@ -32,21 +52,21 @@ bool tell_lost_check(Story& story, NodeId node) {
   story.out.headline =
       fmt::format("the check{} does not hold for the copy of {} that is used here", where, what);
   if (a != b) {
-    story.cause(checked.step, "the value that is checked is read here");
-    story.cause(used.step, "the same memory is read again: the value that is used may be another one");
+    story.cause(checked.step, "the value that is checked is read here", true);
+    story.cause(used.step, "the same memory is read again: the value that is used may be another one", true);
     story.out.needed = "one read into a local variable, which is both checked and used";
     story.out.advice = "read the value once, check that copy, and keep the compiler from reading it again";
   } else {
     const bool narrow =
         check->narrow || checked.kind == NodeKind::truncate || used.kind == NodeKind::truncate;
     if (check->narrow && check->left == node) {
-      story.cause(check->step, fmt::format("this checks the low 32 bits of {} only", what));
+      story.cause(check->step, fmt::format("this checks the low 32 bits of {} only", what), true);
       story.out.headline =
           fmt::format("the check{} looks at 32 bits of {}, but all 64 are used here", where, what);
       story.out.advice = "compare the 64-bit value, or use the 32-bit variable that was checked";
     } else if (narrow && used.step != no_step) {
       story.cause(used.kind == NodeKind::truncate ? used.step : checked.step,
-                  "only the low 32 bits are copied here");
+                  "only the low 32 bits are copied here", true);
     }
     story.out.needed = "the check on the very register that is used as the offset";
     suggest(
@@ -55,14 +75,22 @@ bool tell_lost_check(Story& story, NodeId node) {
         "register: an empty asm statement hides the value from the optimiser between computing and checking "
         "it");
   }
-  const std::string name = or_(story.name(node), "i");
-  story.out.snippet = fmt::format(
-      "__u64 {0} = ...;                 /* 64 bits wide */\n"
-      "asm volatile(\"\" : \"+r\"({0}));    /* one register from here on */\n"
-      "if ({0} >= LIMIT)\n"
-      "    {{leave}}\n"
-      "/* use {0} here */",
-      name);
+  const std::string name = local_name(story, node, "i");
+  if (a != b)
+    story.out.snippet = fmt::format(
+        "__u32 {0} = *(volatile __u32 *)&...;   /* read once */\n"
+        "if ({0} >= LIMIT)\n"
+        "    {{leave}}\n"
+        "/* use {0}, not the memory, here */",
+        name);
+  else
+    story.out.snippet = fmt::format(
+        "__u64 {0} = ...;                 /* 64 bits wide */\n"
+        "asm volatile(\"\" : \"+r\"({0}));    /* one register from here on */\n"
+        "if ({0} >= LIMIT)\n"
+        "    {{leave}}\n"
+        "/* use {0} here */",
+        name);
   story.cause(check->step, fmt::format("this checks another copy of {}, not the one that is used", what));
   story.trace(a);
   story.trace(b);
@@ -153,15 +181,28 @@ void out_of_bounds(Story& story) {
   }
   story.out.needed = fmt::format("{} from 0 to {}", what, limit);
   const auto count = static_cast<std::uint64_t>(limit) + 1;
-  if (std::has_single_bit(count)) {
-    story.out.advice = "compare it with the limit before the access, or mask it";
-    story.out.snippet =
-        fmt::format("if ({0} >= {1})\n    {{leave}}\n/* or, as {1} is a power of two: */\n{0} &= {2};", name,
-                    count, limit);
-  } else {
-    story.out.advice = "compare it with the limit before the access";
-    story.out.snippet = fmt::format("if ({} >= {})   /* unsigned */\n    {{leave}}", name, count);
-  }
+  story.out.advice = std::has_single_bit(count) ? "compare it with the limit before the access, or mask it"
+                                                : "compare it with the limit before the access";
+  story.out.snippet = limit_snippet(story, index.node, count);
+}
+
+// Where the size of what is indexed is known, so is the limit.
+void tell_limit(Story& story, NodeId scalar) {
+  const auto& insn = story.failing().insn;
+  if (scalar == no_node || !insn) return;
+  const bool access = insn->row().action != isa::Class::alu;
+  const NodeId address = access ? story.trail.node(story.culprit_place) : story.trail.node(insn->dst);
+  const LogValue* target = story.value(address);
+  if (!target || target->size == 0 || target->is_scalar()) return;
+  std::uint64_t scale =
+      access ? story.index_of(address).scale : story.unscaled(story.trail.node(insn->src)).scale;
+  const std::int64_t width = access ? insn->row().width / 8 : static_cast<std::int64_t>(scale);
+  const std::int64_t room =
+      static_cast<std::int64_t>(target->size) - target->off - (access ? insn->off : 0) - width;
+  if (room < 0) return;
+  const std::uint64_t count = static_cast<std::uint64_t>(room) / scale + 1;
+  story.out.needed = fmt::format("{} from 0 to {}", story.noun(scalar), count - 1);
+  story.out.snippet = limit_snippet(story, scalar, count);
 }
 
 // "R0 unbounded memory access, make sure to bounds check any such access", "math between ...".
@@ -177,8 +218,9 @@ void unbounded(Story& story) {
     scalar = story.unscaled(scalar).node;
     if (scalar != no_node) story.set_culprit_node(scalar);
   }
-  story.words["name"] = or_(story.name(scalar), "i");
+  story.words["name"] = local_name(story, scalar, "i");
   if (tell_lost_check(story, scalar)) return;
+  tell_limit(story, scalar);
   if (tell_division(story, scalar)) return;
   const LogValue* range = story.value(scalar);
   if (!range || !range->smax || *range->smax > INT32_MAX || (range->smin && *range->smin >= 0)) return;
@@ -456,6 +498,7 @@ constexpr Rule rows[] = {
      "the size that {callee} gets may be negative: {v} is {state}", "a size of 0 or more", "make the size unsigned, or leave when it is below zero, as after a failed call", "if ({name} < 0)\n    {leave}\nif ({name} > sizeof(buf))\n    {name} = sizeof(buf);", size_argument},
     {"{reg} invalid zero-sized read*", "zero-size", Culprit::reg,
      "the size that {callee} gets may be 0: {v} is {state}", "a size of at least 1, and at most that of the buffer", "leave when the size is 0 or too large", "if ({name} == 0 || {name} > sizeof(buf))\n    {leave}", zero_size},
+    {"invalid zero-sized read", "zero-size", Culprit::none, "the size that {callee} gets is 0", "a size of at least 1", "pass the size of the buffer"},
     {"math between {name} pointer and register with unbounded min value is not allowed", "unbounded-offset", Culprit::scalar,
      "{v} is added to a pointer, but may be {state}", "a number with known bounds, below 2^29", "check the number on both sides before it is added; unsigned types need only the upper bound", bound_snippet, unbounded},
     {"value {num} makes {name} pointer be out of bounds", "unbounded-offset", Culprit::scalar, "{v} ({1}) is too large to be added to a pointer", "an offset below 2^29"},
@@ -501,6 +544,9 @@ constexpr Rule rows[] = {
      "{v} is not bounded", "an offset inside of the array", "compare the index with the array's size first", "", stack_bounds},
     {"invalid unbounded variable-offset {name} {name} {name} stack {reg}", "stack-out-of-bounds", Culprit::reg,
      "{v} is not bounded", "an offset inside of the array", "compare the index with the array's size first", "", stack_bounds},
+    {"invalid indirect access to stack {reg} off={num} size={num}", "stack-out-of-bounds", Culprit::reg, "{callee} is to access {3} bytes at fp{2}, which is not all inside of the function's stack", "a size that fits into the variable", "pass sizeof of the variable"},
+    {"invalid variable-offset indirect access to stack {reg}*", "stack-out-of-bounds", Culprit::reg,
+     "{callee} may access memory outside of the stack", "an offset inside of the array", "compare the index with the array's size first", "", stack_bounds},
     {"invalid {name} {name} stack {reg} off={num} size={num}", "stack-out-of-bounds", Culprit::reg,
      "this is outside of the function's 512 bytes of stack, or larger than the variable", "an offset from -512 to -1", "make the local variables smaller; large buffers belong into a per-CPU array map",
      "struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1);\n         __type(key, __u32); __type(value, struct big); } scratch SEC(\".maps\");", stack_bounds},
@@ -530,6 +576,7 @@ constexpr Rule rows[] = {
     {"write into map forbidden, *", "read-only", Culprit::none, "this map is read-only for programs", "a map without BPF_F_RDONLY_PROG; global variables that are not const", "remove const (or the flag) from what is to be written"},
     {"write into map forbidden", "read-only", Culprit::none, "this map is read-only for programs", "a map without BPF_F_RDONLY_PROG", "remove the flag from the map's definition, or let user space write it"},
     {"read from map forbidden, *", "read-only", Culprit::none, "this map is write-only for programs", "a map without BPF_F_WRONLY_PROG"},
+    {"bpf_probe_read_kernel() may write into memory pointed by *", "read-only", Culprit::none, "bpf_probe_read_kernel() would write into a kernel object", "a buffer on the stack or in a map as its first argument", "the first argument is where the bytes go", "bpf_probe_read_kernel(&copy, sizeof(copy), src);"},
     {"cannot write into packet", "read-only", Culprit::none, "this program type may not write the packet directly", "a helper such as bpf_skb_store_bytes", "write through the helper", "bpf_skb_store_bytes(skb, offset, &value, sizeof(value), 0);"},
     {"the prog does not allow writes to packet data", "read-only", Culprit::none, "this program may not write the packet", "a program type that may write packets"},
     {"helper access to the packet is not allowed", "wrong-argument-type", Culprit::none, "{callee} cannot take a pointer into the packet", "memory on the stack or in a map", "copy the bytes to the stack first", "__builtin_memcpy(&copy, data, sizeof(copy));"},
@@ -540,6 +587,8 @@ constexpr Rule rows[] = {
     {"access beyond *", "kernel-object", Culprit::none, "this reads outside of the field or structure", "an access inside of one field", "the program's idea of the structure differs from the kernel's: use CO-RE (preserve_access_index), or vmlinux.h of the kernel"},
     // Pointer arithmetic.
     {"{reg} pointer arithmetic on {name} prohibited*", "pointer-arithmetic", Culprit::reg, "nothing can be added to {v}: it is {state}", "the pointer as it was given"},
+    {"{reg} pointer arithmetic prohibited", "pointer-arithmetic", Culprit::reg, "this arithmetic on a pointer is not allowed", "a pointer plus a bounded number"},
+    {"{reg} pointer arithmetic of map value goes out of range, prohibited for !root", "privileges", Culprit::reg, "{v} may point outside of the map value in between, which a task without privileges must not compute", "CAP_PERFMON, or a check before the addition", "compare the index before it is added to the pointer"},
     {"{reg} pointer arithmetic with {name} operator prohibited", "pointer-arithmetic", Culprit::reg, "{2} cannot be done to a pointer", "addition and subtraction of numbers only"},
     {"{reg} bitwise operator {name} on pointer prohibited", "pointer-arithmetic", Culprit::reg, "{2} cannot be done to a pointer", "addition and subtraction of numbers only", "to compare or hash the address, get the value through a helper; to align, compute the offset as a number"},
     {"{reg} 32-bit pointer arithmetic prohibited", "pointer-arithmetic", Culprit::reg, "a pointer goes through 32-bit arithmetic, which would cut it", "64-bit arithmetic", "keep pointers in pointer or 64-bit types"},

@@ -162,6 +162,7 @@ constexpr Rule rows[] = {
     // What the program returns.
     {"At program exit the register R{num} *", "return-value", Culprit::result, "the program may return a value that is not allowed here", "a value that the attach point allows", "return one of the values that the program type knows", "", return_range},
     {"At {name} return the register R{num} *", "return-value", Culprit::result, "the callback may return a value that is not allowed", "0 to go on, 1 to stop", "return 0 or 1", "return 0;", return_range},
+    {"At async callback return the register R{num} *", "return-value", Culprit::result, "the callback may return a value that is not allowed", "0", "return 0", "return 0;", return_range},
     {"At async callback the register R{num} *", "return-value", Culprit::result, "the callback may return a value that is not allowed", "0", "return 0", "return 0;", return_range},
     {"In {name} the register R{num} *", "return-value", Culprit::result, "the callback may return a value that is not allowed", "0", "return 0", "return 0;", return_range},
     {"R0 leaks addr as return value", "return-value", Culprit::result, "the program returns an address", "a number"},
@@ -170,7 +171,7 @@ constexpr Rule rows[] = {
     {"LD_ABS is only allowed in functions that return 'int'.", "return-value", Culprit::none, "packet bytes are loaded the old way in a function that does not return int", "a function that returns int", "read the packet by bpf_skb_load_bytes()", "bpf_skb_load_bytes(skb, off, &value, sizeof(value));"},
     // Instructions.
     {"unreachable insn {num}", "unreachable-code", Culprit::none, "instruction {1} cannot be reached", "a program without dead instructions", "the compiler leaves none; in assembly remove it, or jump to it", "", at_slot},
-    {"unknown opcode {num}", "invalid-instruction", Culprit::none, "the kernel does not know the instruction {1}", "instructions that this kernel knows", "compile for an older instruction set", "clang -target bpf -mcpu=v2   /* v3 needs Linux 5.12, v4 6.6 */", at_slot},
+    {"unknown opcode {name}", "invalid-instruction", Culprit::none, "the kernel does not know the instruction {1}", "instructions that this kernel knows", "compile for an older instruction set", "clang -target bpf -mcpu=v2   /* v3 needs Linux 5.12, v4 6.6 */"},
     {"invalid BPF_{name} opcode *", "invalid-instruction", Culprit::none, "the kernel does not know this instruction", "instructions that this kernel knows", "compile for an older instruction set", "clang -target bpf -mcpu=v2   /* v3 needs Linux 5.12, v4 6.6 */"},
     {"BPF_{name} uses reserved fields", "invalid-instruction", Culprit::none, "an instruction has something in a field that must be 0", "valid instructions", "if the compiler made it: this kernel is older than the instruction set; compile with a lower -mcpu", "clang -target bpf -mcpu=v2"},
     {"*uses reserved fields", "invalid-instruction", Culprit::none, "an instruction has something in a field that must be 0", "valid instructions", "if the compiler made it: this kernel is older than the instruction set; compile with a lower -mcpu", "clang -target bpf -mcpu=v2"},
@@ -192,6 +193,7 @@ constexpr Rule rows[] = {
     {"invalid btf_id {num}", "bad-btf", Culprit::none, "the kernel's types have no number {1}", "types of the running kernel", "the object was prepared for another kernel: load it through libbpf on this one"},
     {"invalid kernel function btf_id {num}", "bad-btf", Culprit::none, "the kernel's types have no function {1}", "types of the running kernel"},
     {"number of funcs in func_info doesn't match number of subprogs", "bad-btf", Culprit::none, "the object's BTF does not describe each of its functions", ".BTF.ext that fits the code", "compile with -g, and do not strip or edit the object"},
+    {"acquire kernel function does not return PTR_TO_BTF_ID", "bad-btf", Culprit::none, "a kernel function's type is not what the verifier expects", "another function"},
     {"missing btf func_info", "bad-btf", Culprit::none, "this needs the types of the program's functions", "an object compiled with -g"},
     {"Invalid name*", "bad-btf", Culprit::none, "the object's BTF has a name that the kernel does not take", "valid BTF"},
     {"kernel btf_id {num} is not a function", "bad-btf", Culprit::none, "the attach point is not a function of the kernel", "the name of a kernel function"},
@@ -204,6 +206,7 @@ constexpr Rule rows[] = {
     {"Only fentry/fexit/fmod_ret, lsm, and *", "attach-target", Culprit::none, "this program type cannot be sleepable", "a section without .s, or of a type that may sleep"},
     // Global functions and exceptions.
     {"Caller passes invalid args into func#{num} ('{name}')", "global-function", Culprit::none, "{2}() is a global function, and what is passed does not fit its prototype", "arguments that fit: numbers, the context, or pointers to enough memory", "check pointers before the call; or make the function static, which is checked with its caller's values", "static __noinline int {2}(...)   /* not checked alone */"},
+    {"Caller passes invalid args into func#{num}", "global-function", Culprit::none, "what is passed to this global function does not fit its prototype", "arguments that fit: numbers, the context, or pointers to enough memory", "check pointers before the call; or make the function static, which is checked with its caller's values", "static __noinline int f(...)   /* not checked alone */"},
     {"Global function {name}() doesn't return scalar. Only those are supported.", "global-function", Culprit::none, "{1}() is a global function and does not return a number", "an int or other number as result", "make it static, or let it return a number", "static __noinline ..."},
     {"Global function {name}() *", "global-function", Culprit::none, "the global function {1}() cannot be checked alone", "", "make it static"},
     {"use static function instead", "global-function", Culprit::none, "this pointer cannot be given to a global function", "a static function", "make the function static: it is then checked with its caller's values", "static __noinline int f(...)"},

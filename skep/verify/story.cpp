@@ -108,9 +108,11 @@ std::string Story::name(NodeId id) const {
   for (std::size_t i = 0; i < trail.size(); i++) {
     const Node& user = trail[static_cast<NodeId>(i)];
     if (user.kind == NodeKind::truncate || user.step == no_step || (user.a != id && user.b != id)) continue;
-    if (same_line(place(user.step), at)) return "";
+    if (same_line(place(user.step), at))
+      return node.kind == NodeKind::load ? expression_at(at.text, at.column) : "";
   }
-  return assigned_name(at.text, at.column);
+  const std::string assigned = assigned_name(at.text, at.column);
+  return assigned.empty() && node.kind == NodeKind::load ? expression_at(at.text, at.column) : assigned;
 }
 
 std::string Story::noun(NodeId id) const {
@@ -135,6 +137,8 @@ std::string Story::noun(NodeId id) const {
     }
     case NodeKind::entry: return "the argument";
     case NodeKind::alu: {
+      if (const Index scaled = unscaled(id); scaled.scale > 1)
+        return fmt::format("{} times {}", noun(scaled.node), scaled.scale);
       // A constant that is added does not make another thing of it.
       if (node.base != id && node.base != no_node) return noun(node.base);
       const SourcePlace at = place(node.step);
@@ -196,9 +200,12 @@ std::optional<std::int64_t> Story::detail_number(std::string_view name) const {
   return {};
 }
 
-void Story::cause(StepIndex step, std::string sentence) {
+void Story::cause(StepIndex step, std::string sentence, bool better) {
   if (step >= log.steps.size()) return;
-  causes_.try_emplace(step, std::move(sentence));
+  if (better)
+    causes_[step] = std::move(sentence);
+  else
+    causes_.try_emplace(step, std::move(sentence));
 }
 
 void Story::trace(NodeId node) {
@@ -221,6 +228,9 @@ void Story::trace_node(NodeId id) {
       if (address && address->kind == "pkt") {
         text = fmt::format("{} is read from the packet ({})", name(id).empty() ? "a value" : what,
                            bytes_words(node.bytes));
+      } else if (first && first->kind == "pkt" && first->off == 0) {
+        cause(node.step, fmt::format("{} is the beginning of the packet", name(id).empty() ? "this" : what));
+        return;
       } else if (address && address->kind == "ctx") {
         text = fmt::format("{} is read from the context", name(id).empty() ? "a value" : what);
       } else if (address && address->kind.starts_with("map_value")) {
@@ -247,8 +257,10 @@ void Story::trace_node(NodeId id) {
       return;
     }
     case NodeKind::constant:
+      if (first && first->is_pointer()) return;
       if (name(id).empty())
-        cause(node.step, fmt::format("{} is put in", first ? state : fmt::format("{}", node.imm)));
+        cause(node.step,
+              fmt::format("the constant {} is put in", first ? state : fmt::format("{}", node.imm)));
       else
         cause(node.step,
               fmt::format("{} is set to {}", noun(id), first ? state : fmt::format("{}", node.imm)));
@@ -273,7 +285,8 @@ void Story::trace_node(NodeId id) {
       if (first && first->is_scalar() && node.a != no_node) {
         const LogValue* from = trail[node.a].latest;
         const bool changed = !from || range_words(*from) != range_words(*first);
-        if (changed && node.base == id) cause(node.step, fmt::format("{} becomes {}", noun(id), state));
+        if (changed && node.base == id && (unscaled(id).scale == 1 || !name(id).empty()))
+          cause(node.step, fmt::format("{} becomes {}", noun(id), state));
       }
       trace_node(node.a);
       return;
@@ -309,7 +322,7 @@ void Story::trace_branches(NodeId id) {
         cause(branch.step, fmt::format("this check proves that {} of the packet are there",
                                        bytes_words(static_cast<std::uint64_t>(*data->range))));
       else
-        cause(branch.step, "this check proves nothing about the packet's length on this path");
+        cause(branch.step, "this check proves nothing about these bytes");
       continue;
     }
     if (!of_left) continue;

@@ -22,6 +22,8 @@ std::string kind_words(std::string_view kind);
 // The variable that the C text assigns to: "idx" of "__u32 idx = data[13];". `column` (from 1, 0: unknown)
 // says which, where there are several. Empty: none, or not to be told.
 std::string assigned_name(std::string_view text, std::uint32_t column);
+// The C expression that stands at the column (from 1): "r->head". Empty: none that is short.
+std::string expression_at(std::string_view text, std::uint32_t column);
 // The name of the n-th (from 0) parameter in a C function's first line; empty: not to be told.
 std::string parameter_name(std::string_view text, unsigned n);
 // "`name`"
@@ -64,8 +66,8 @@ class Story {
   // The first line around the reason that contains `part`; empty: none.
   std::string_view detail(std::string_view part) const;
 
-  // Notes a step of the way; the first sentence for a step stays.
-  void cause(StepIndex step, std::string sentence);
+  // Notes a step of the way; the first sentence for a step stays, unless a later one is `better`.
+  void cause(StepIndex step, std::string sentence, bool better = false);
   // Notes where the node came from and which branches said something about it.
   void trace(NodeId node);
   // The branches from `first` on whose outcome brought the path here: at most `most`, the last ones.

@@ -1,4 +1,5 @@
 // Values and pieces of C in words, for explanations.
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -49,7 +50,46 @@ constexpr KindRow kind_rows[] = {
     {"dynptr_ptr", "a dynptr"},
 };
 
+// Ends of the names of the maps that hold global variables.
+constexpr Text global_maps[] = {".bss", ".data", ".rodata"};
+
 }  // namespace
+
+std::string expression_at(Text text, std::uint32_t column) {
+  constexpr std::size_t longest = 40;
+  if (column == 0 || column > text.size() || !starts_name(text[column - 1])) return "";
+  const auto name_before = [&](std::size_t at) {
+    while (at > 0 && is_name(text[at - 1])) at--;
+    return at;
+  };
+  std::size_t begin = name_before(column - 1), end = column - 1;
+  while (begin >= 2) {
+    const bool arrow = text.substr(begin - 2, 2) == "->", dot = text[begin - 1] == '.';
+    if (!arrow && !dot) break;
+    const std::size_t owner = name_before(begin - (arrow ? 2 : 1));
+    if (owner == begin - (arrow ? 2 : 1)) return "";
+    begin = owner;
+  }
+  while (end < text.size() && is_name(text[end])) end++;
+  while (end < text.size()) {
+    if (text[end] == '[') {
+      int depth = 0;
+      do {
+        if (text[end] == '[') depth++;
+        if (text[end] == ']') depth--;
+        end++;
+      } while (end < text.size() && depth > 0);
+    } else if (text[end] == '.' || text.substr(end, 2) == "->") {
+      end += text[end] == '.' ? 1 : 2;
+      while (end < text.size() && is_name(text[end])) end++;
+    } else {
+      break;
+    }
+  }
+  if (end < text.size() && text[end] == '(') return "";  // a call
+  if (end - begin > longest) return "";
+  return std::string(text.substr(begin, end - begin));
+}
 
 std::string quoted(Text name) { return fmt::format("`{}`", name); }
 
@@ -68,9 +108,14 @@ std::string kind_words(Text kind) {
 
 std::string range_words(const LogValue& value) {
   if (value.constant) return number(*value.constant);
-  const std::int64_t low = value.smin.value_or(INT64_MIN), high = value.smax.value_or(INT64_MAX);
+  // Bounds so far out are what is left of a wrapped computation: nobody reasons with them.
+  constexpr std::int64_t far = std::int64_t{1} << 40;
+  std::int64_t low = value.smin.value_or(INT64_MIN), high = value.smax.value_or(INT64_MAX);
+  if (low < -far) low = INT64_MIN;
+  if (high > far) high = INT64_MAX;
   if (low == INT64_MIN && high == INT64_MAX) {
-    if (value.umin && *value.umin > 0) return fmt::format("a number of at least {}", *value.umin);
+    if (value.umin && *value.umin > 0 && *value.umin < static_cast<std::uint64_t>(far))
+      return fmt::format("a number of at least {}", *value.umin);
     return "any number";
   }
   if (low == 0 && high == UINT32_MAX) return "any 32-bit number (0 to 4294967295)";
@@ -90,16 +135,20 @@ std::string words_of(const LogValue& value) {
   } else if (value.kind == "map_ptr") {
     text = value.map.empty() ? "a map" : "the map " + quoted(value.map);
   } else if (value.kind.starts_with("map_value")) {
-    text =
-        value.map.empty() ? "a pointer to a map value" : "a pointer to a value of map " + quoted(value.map);
-    if (value.size) text += fmt::format(" ({} bytes)", value.size);
+    const bool global = std::any_of(std::begin(global_maps), std::end(global_maps),
+                                    [&](Text end) { return value.map.find(end) != std::string::npos; });
+    text = global              ? "a pointer to the program's global variables"
+           : value.map.empty() ? "a pointer to a map value"
+                               : "a pointer to a value of map " + quoted(value.map);
+    if (value.size && !global) text += fmt::format(" ({} bytes)", value.size);
   } else if (value.kind == "ctx") {
     text = "the context";
   } else if (value.kind == "pkt_end") {
     text = "the end of the packet";
   } else if (value.kind == "pkt") {
     text = "a pointer into the packet";
-    if (value.range) text += fmt::format(", of which {} bytes are proven to be there", *value.range);
+    if (value.range && *value.range > 0)
+      text += fmt::format(", of which {} bytes are proven to be there", *value.range);
   } else if (value.kind.starts_with("mem") || value.kind.find("_mem") != std::string::npos) {
     text = "a pointer to " + kind_words(value.kind);
     if (value.size) text += fmt::format(" of {} bytes", value.size);
