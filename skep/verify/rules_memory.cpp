@@ -283,8 +283,8 @@ void packet_bounds(Story& story) {
         fmt::format("{} below 65536 before it is added, then the comparison with data_end", what);
     story.out.advice = "limit the offset first: comparisons with data_end count only for offsets below 65536";
     story.out.snippet = fmt::format(
-        "if ({0} > 1500)   /* any constant below 65536 */\n    {leave}\nvoid *p = data + {0};\n"
-        "if (p + {1} > data_end)\n    {leave}",
+        "if ({0} > 1500)   /* any constant below 65536 */\n    {{leave}}\nvoid *p = data + {0};\n"
+        "if (p + {1} > data_end)\n    {{leave}}",
         name, size);
     story.trace(index.node);
     story.trace(address);
