@@ -38,6 +38,9 @@ std::span<const Rule> memory_rules();   // loads, stores, offsets, null, uniniti
 std::span<const Rule> call_rules();     // helpers, kfuncs, their arguments, references, locks
 std::span<const Rule> program_rules();  // loops, limits, return values, instructions, BTF
 
+// Does a call of this helper or kfunc give something back?
+bool releases(std::string_view callee);
+
 // Does the whole line fit? `captured` gets the captures in order.
 bool matches(std::string_view pattern, std::string_view line, std::vector<std::string>& captured);
 

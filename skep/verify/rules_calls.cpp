@@ -1,10 +1,13 @@
 // Rules about calls: which function may be called where and with what, references, locks and sections.
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 
 #include <fmt/format.h>
 
 #include "skep/uapi/helpers.h"
 #include "skep/uapi/kfuncs.h"
+#include "skep/uapi/map_types.h"
 #include "skep/uapi/prog_types.h"
 #include "skep/verify/rules.h"
 
@@ -31,6 +34,16 @@ std::string type_name(const Story& story) {
                                                              : "this program type";
 }
 
+// "f" of "return f(skb);" with the column of the f; empty: no call stands there.
+std::string called_name(std::string_view text, std::uint32_t column) {
+  if (column == 0 || column > text.size()) return "";
+  std::size_t end = column - 1;
+  const auto in_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  while (end < text.size() && in_name(text[end])) end++;
+  if (end == column - 1 || end == text.size() || text[end] != '(') return "";
+  return std::string(text.substr(column - 1, end - column + 1));
+}
+
 // The name that stands first among the captures, without the kernel's "#12" and "bpf_" kept.
 void called(Story& story, std::string_view name) {
   story.words["f"] = fmt::format("{}()", name);
@@ -47,10 +60,12 @@ void helper_refused(Story& story) {
     if (!types.empty()) story.out.needed = fmt::format("a program of type {}", types);
     const bool known_type = story.program.type != uapi::ProgType::unspec;
     if (known_type && uapi::may_call(*helper, story.program.type)) {
-      story.out.needed.clear();
-      story.out.headline += ", at least not for this attach point or on this kernel";
-      story.out.needed = fmt::format("an attach point that allows it, or a kernel that has it (since {}.{})",
-                                     helper->since >> 8, helper->since & 0xff);
+      story.out.headline += ", at least not without privileges, for this attach point or on this kernel";
+      story.out.needed = fmt::format(
+          "CAP_BPF and CAP_PERFMON, an attach point that allows it, and a kernel that has it (since {}.{})",
+          helper->since >> 8, helper->since & 0xff);
+      story.out.advice =
+          "load the program as root (or with the capabilities); for most users the kernel allows little";
     }
   }
 }
@@ -58,6 +73,19 @@ void helper_refused(Story& story) {
 void helper_unknown(Story& story) {
   std::int64_t id = 0;
   for (const std::string& text : story.captured) std::from_chars(text.data(), text.data() + text.size(), id);
+  // The number that loaders put where a weak kfunc is missing.
+  constexpr std::int64_t missing_kfunc = 2002000000;
+  if (id == missing_kfunc) {
+    const SourcePlace at = story.has_steps() ? story.place(story.last()) : SourcePlace();
+    const std::string name = called_name(at.text, at.column);
+    story.out.headline = fmt::format("this kernel does not have {}",
+                                     name.empty() ? "the kernel function that is called" : name + "()");
+    story.out.needed = "a kernel that has it, or a guard around the call";
+    story.out.advice = "ask first whether the kernel has it";
+    story.out.snippet =
+        fmt::format("if (bpf_ksym_exists({0}))\n    {0}(...);", name.empty() ? "kfunc" : name);
+    return;
+  }
   // libbpf poisons what a failed CO-RE relocation guards with the number 0xbad2310.
   if (id == 195896080 || id == 0xbad2310) {
     set_category(story, "bad-btf");
@@ -82,6 +110,42 @@ void kfunc_refused(Story& story) {
     const std::string types = type_names(kfunc->prog_types);
     if (!types.empty()) story.out.needed = fmt::format("a program of type {}", types);
   }
+}
+
+template <class Row, class Name>
+std::string listed(std::span<const Row> rows, Name name) {
+  constexpr int most = 8;
+  std::string text;
+  int count = 0;
+  for (const Row& row : rows) {
+    const std::string one = name(row);
+    if (one.empty()) continue;
+    if (++count > most) return text + " and others";
+    text += (text.empty() ? "" : ", ") + one;
+  }
+  return text;
+}
+
+// "cannot pass map_type 3 into func bpf_map_lookup_elem#1"
+void map_mismatch(Story& story) {
+  if (story.captured.size() < 2) return;
+  unsigned number = 0;
+  std::from_chars(story.captured[0].data(), story.captured[0].data() + story.captured[0].size(), number);
+  const uapi::MapTypeRow* type = uapi::find_map_type(static_cast<uapi::MapType>(number));
+  const uapi::Helper* helper = uapi::find_helper(story.captured[1]);
+  if (!type || !helper) return;
+  story.out.headline = fmt::format("{}() does not work on a map of type {}", story.captured[1], type->name);
+  const std::string types = listed(uapi::map_types(), [&](const uapi::MapTypeRow& row) {
+    return uapi::map_allows_helper(row.type, helper->id) ? std::string(row.name) : std::string();
+  });
+  if (!types.empty()) story.out.needed = "a map of type " + types;
+  const std::string others = listed(uapi::helpers(), [&](const uapi::Helper& row) {
+    const bool takes = std::find(row.args.begin(), row.args.end(), uapi::Arg::map) != row.args.end();
+    const bool here = story.program.type == uapi::ProgType::unspec || uapi::may_call(row, story.program.type);
+    return takes && here && uapi::map_allows_helper(type->type, row.id) ? fmt::format("bpf_{}", row.name)
+                                                                        : std::string();
+  });
+  if (!others.empty()) story.out.advice = fmt::format("what a {} map is for: {}", type->name, others);
 }
 
 // "cannot call GPL-restricted function from non-GPL compatible program"
@@ -130,6 +194,8 @@ void wrong_type(Story& story) {
     story.out.snippet = fmt::format("if (!{})\n    {{leave}}", name.empty() ? "ptr" : name);
     return;
   }
+  if (known && known->kind == "fp")
+    story.out.headline = fmt::format("{} is passed {}", story.words["callee"], words_of(*known));
   const uapi::Helper* helper = uapi::find_helper(story.callee());
   if (!helper || story.culprit_place < 1 || story.culprit_place > 5) return;
   const uapi::Arg wanted =
@@ -150,12 +216,6 @@ bool acquires(std::string_view callee) {
     return (helper->traits & uapi::helper_acquires) != 0;
   const uapi::Kfunc* kfunc = uapi::find_kfunc(callee);
   return kfunc && (kfunc->flags & uapi::kf::acquire) != 0;
-}
-bool releases(std::string_view callee) {
-  if (const uapi::Helper* helper = uapi::find_helper(callee))
-    return (helper->traits & uapi::helper_releases) != 0;
-  const uapi::Kfunc* kfunc = uapi::find_kfunc(callee);
-  return kfunc && (kfunc->flags & uapi::kf::release) != 0;
 }
 
 struct Pair {
@@ -179,7 +239,7 @@ constexpr Pair pairs[] = {
     {"bpf_skb_ct_lookup", "bpf_ct_release(ct)"},
     {"bpf_obj_new_impl", "bpf_obj_drop(object)"},
     {"bpf_percpu_obj_new_impl", "bpf_percpu_obj_drop(object)"},
-    {"bpf_kptr_xchg", "the release function of the object"},
+    {"bpf_kptr_xchg", "bpf_task_release(old)"},
     {"bpf_get_task_exe_file", "bpf_put_file(file)"},
     {"bpf_iter_num_new", "bpf_iter_num_destroy(&it)"},
 };
@@ -206,6 +266,12 @@ void leaked(Story& story) {
   story.branches_since(made + 1, 5);
   if (story.has_steps()) story.cause(story.last(), "the path ends here, with the reference still held");
   story.out.headline = fmt::format("{} is not released on every path", what);
+  // The same call again, and what it gave before is forgotten.
+  for (StepIndex i = made + 1; i < story.log.steps.size(); i++)
+    if (story.log.steps[i].slot == story.log.steps[made].slot && story.log.steps[i].callee == callee) {
+      story.cause(i, "the next one is acquired while the first is still held");
+      break;
+    }
   story.out.needed = release.empty() ? "the release function called before each end"
                                      : fmt::format("{} before each end", release);
   story.out.advice = "release it before every return that follows, also those of error paths";
@@ -246,13 +312,53 @@ bool opens_section(std::string_view callee) {
 }
 
 void lock(Story& story) {
-  const StepIndex taken = story.last_call(opens_section);
-  if (taken != no_step && taken != story.last())
+  StepIndex taken = story.last_call(opens_section);
+  if (taken == story.last()) {  // a second one
+    taken = no_step;
+    for (StepIndex i = 0; i + 1 < story.log.steps.size(); i++)
+      if (opens_section(story.log.steps[i].callee)) taken = i;
+    if (taken != no_step && story.callee() == "bpf_spin_lock") {
+      story.out.headline = "a second lock is taken while one is held";
+      story.out.needed = "one lock at a time";
+      story.out.advice = "unlock the first one before the second is taken";
+    }
+  }
+  if (taken == no_step) story.branches_since(0, 3);
+  if (taken != no_step)
     story.cause(taken, fmt::format("{}() begins the section", story.log.steps[taken].callee));
   const StepIndex free = story.last_call(unlocks);
   if (free != no_step && free != story.last() && (taken == no_step || free > taken))
     story.cause(free, "bpf_spin_unlock() ends the section");
   if (taken != no_step) story.branches_since(taken + 1, 3);
+}
+
+struct Section {
+  std::string_view begin, end;
+};
+constexpr Section sections[] = {{"bpf_spin_lock", "bpf_spin_unlock(&value->lock)"},
+                                {"bpf_res_spin_lock", "bpf_res_spin_unlock(&value->lock)"},
+                                {"bpf_rcu_read_lock", "bpf_rcu_read_unlock()"},
+                                {"bpf_preempt_disable", "bpf_preempt_enable()"},
+                                {"bpf_local_irq_save", "bpf_local_irq_restore(&flags)"}};
+
+// "BPF_EXIT instruction in main prog cannot be used inside bpf_spin_lock-ed region"
+void open_section(Story& story) {
+  lock(story);
+  std::string_view begin =
+      story.captured.empty() ? std::string_view() : std::string_view(story.captured.back());
+  if (begin.ends_with("-ed")) begin.remove_suffix(3);
+  for (const Section& section : sections) {
+    if (section.begin != begin) continue;
+    const bool exits = story.out.reason.starts_with("BPF_EXIT");
+    story.out.headline =
+        exits ? fmt::format("the program can end here after {}(), without {}", begin, section.end)
+              : fmt::format("this cannot stand between {}() and {}", begin, section.end);
+    story.out.needed = fmt::format("{} on every path {}", section.end, exits ? "to an end" : "to this place");
+    story.out.advice =
+        exits ? "end the section before every return, also those of error paths" : "end the section first";
+    story.out.snippet = exits ? fmt::format("if (failed) {{\n    {};\n    {{leave}}\n}}", section.end)
+                              : fmt::format("{};\n/* and then this */", section.end);
+  }
 }
 
 constexpr std::string_view lock_snippet =
@@ -271,7 +377,7 @@ constexpr Rule rows[] = {
     {"cannot call kernel function from non-GPL compatible program", "licence", Culprit::none, "kernel functions may only be called by programs under a GPL-compatible licence", "a licence section that says GPL", "declare the licence, if that is the program's licence", "char _license[] SEC(\"license\") = \"GPL\";"},
     {"Cannot access kernel '*' from non-GPL compatible program", "licence", Culprit::none, "this kernel structure may only be read by programs under a GPL-compatible licence", "a licence section that says GPL", "declare the licence, if that is the program's licence", "char _license[] SEC(\"license\") = \"GPL\";"},
     {"struct ops programs must have a GPL compatible license", "licence", Culprit::none, "struct_ops programs need a GPL-compatible licence", "a licence section that says GPL", "declare the licence, if that is the program's licence", "char _license[] SEC(\"license\") = \"GPL\";"},
-    {"tracing progs cannot use {name} yet", "helper-not-allowed", Culprit::none, "tracing programs cannot use maps with {1}", "another program type"},
+    {"tracing progs cannot use {name} yet", "helper-not-allowed", Culprit::none, "tracing programs cannot use maps with {1}: they may interrupt somebody who holds it", "another program type, or a value without {1}", "count with atomic operations, or in a per-CPU map", "__sync_fetch_and_add(&value->count, 1);"},
     {"tracing progs cannot use *", "helper-not-allowed", Culprit::none, "tracing programs cannot use this kind of map value", "another program type"},
     {"helper call is not allowed in probe", "helper-not-allowed", Culprit::none, "{callee} cannot be called in this program type", "another program type"},
     {"metadata kfuncs require device-bound program", "helper-not-allowed", Culprit::none, "{callee} works only in programs that are bound to a device", "BPF_F_XDP_DEV_BOUND_ONLY and an interface index at load"},
@@ -287,7 +393,7 @@ constexpr Rule rows[] = {
     {"sleepable helper {name} in *", "sleeping", Culprit::none, "{1}() may sleep, and is called in a section that must not", "the call outside of the section", "end the section first, or move the call before it", "", lock},
     // Arguments.
     {"{reg} type={name} expected=*", "wrong-argument-type", Culprit::reg, "{callee} is passed {v}, which is {state}", "another kind of value", "pass what the prototype says", "", wrong_type},
-    {"cannot pass map_type {num} into func {name}#{num}", "wrong-map-type", Culprit::none, "{2}() does not work on maps of this type ({1})", "a map of a type that the function takes", "each helper works on some map types only; use the function made for this map type"},
+    {"cannot pass map_type {num} into func {name}#{num}", "wrong-map-type", Culprit::none, "{2}() does not work on maps of this type ({1})", "a map of a type that the function takes", "each helper works on some map types only; use the function made for this map type", "", map_mismatch},
     {"expected prog array map for tail call", "wrong-map-type", Culprit::none, "bpf_tail_call() takes a map of programs, this one is of another type", "a map of type BPF_MAP_TYPE_PROG_ARRAY", "declare the map as a program array", "struct {\n    __uint(type, BPF_MAP_TYPE_PROG_ARRAY);\n    __uint(max_entries, 4);\n    __type(key, __u32);\n    __type(value, __u32);\n} next SEC(\".maps\");"},
     {"map {name} * cannot be used *", "wrong-map-type", Culprit::none, "this map cannot be used here", "another map type"},
     {"map_type {num} is not *", "wrong-map-type", Culprit::none, "this map type cannot be used here", "another map type"},
@@ -296,10 +402,10 @@ constexpr Rule rows[] = {
     {"Invalid format string", "wrong-argument-type", Culprit::none, "the format of {callee} has something that it does not know, or more conversions than arguments", "%d %i %u %x %X, with l or ll before; %c %s %p; %pks %pus for strings elsewhere", "print numbers as integers; floating point does not exist", "static const char fmt[] = \"%llu.%03llu s\";"},
     {"string is not zero-terminated", "wrong-argument-type", Culprit::none, "the string has no terminating zero", "a zero at the end", "", "static const char fmt[] = \"pid %d\";   /* with its zero */"},
     {"{reg} must be a known constant", "wrong-argument-type", Culprit::reg, "{v} must be a constant that the verifier knows; it is {state}", "a constant", "pass a number that is the same on every path", "record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);"},
-    {"{reg} is not a known constant'", "wrong-argument-type", Culprit::reg, "{v} must be a constant that the verifier knows", "a constant"},
+    {"{reg} is not a known constant'", "wrong-argument-type", Culprit::reg, "{v} must be a constant that the verifier knows; it is {state}", "a constant", "reserve the largest size that is needed, or use bpf_ringbuf_output() or bpf_ringbuf_reserve_dynptr() for records of varying size", "record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);"},
     {"{reg} is not a const", "wrong-argument-type", Culprit::reg, "{v} must be a constant that the verifier knows", "a constant"},
     {"{reg} is of type {name} but {name} is expected", "wrong-argument-type", Culprit::reg, "{callee} is passed a struct {2}, but takes a struct {3}", "a pointer to struct {3}", "pass the object that the function is for"},
-    {"{reg} must have zero offset when passed to release func or trusted arg to kfunc", "wrong-argument-type", Culprit::reg, "{v} points into the middle of an object", "the pointer as it was acquired"},
+    {"{reg} must have zero offset when passed to release func or trusted arg to kfunc", "wrong-argument-type", Culprit::reg, "{callee} is passed an address inside of an object, not the object's", "the pointer as it was acquired", "pass the pointer itself, not the address of a field", "bpf_ringbuf_submit(record, 0);   /* not &record->field */"},
     {"{reg} must be referenced or trusted", "untrusted-pointer", Culprit::reg, "{v} is a kernel pointer that may no longer be valid, so {callee} does not take it", "a trusted pointer: an argument of the tracepoint, or one that was acquired", "acquire the object first, and release it afterwards", "struct task_struct *task = bpf_task_acquire(ptr);\nif (!task)\n    {leave}\n/* use it */\nbpf_task_release(task);"},
     {"{reg} must be a rcu pointer", "untrusted-pointer", Culprit::reg, "{v} is not protected by RCU here", "a pointer read between bpf_rcu_read_lock() and bpf_rcu_read_unlock()", "read and use it inside of an RCU section", "bpf_rcu_read_lock();\np = task->real_parent;\n/* use p */\nbpf_rcu_read_unlock();", lock},
     {"{reg} type=untrusted_* expected=*", "untrusted-pointer", Culprit::reg, "{v} is a kernel pointer that may no longer be valid", "a trusted pointer"},
@@ -340,8 +446,8 @@ constexpr Rule rows[] = {
     {"kfunc {name}#{num} reference has not been acquired before", "double-release", Culprit::none, "{1}() is passed something that is not held", "an object that was acquired and not yet released", "release only what was acquired, once", "", released},
     {"reference has not been acquired before", "double-release", Culprit::none, "{callee} is passed something that is not held", "an object that was acquired and not yet released", "release only what was acquired, once", "", released},
     // Locks and sections.
-    {"BPF_EXIT instruction in main prog cannot be used inside bpf_{name}-ed region", "lock-misuse", Culprit::none, "the program can end with bpf_{1} still held", "the unlock before each return", "unlock on every path, also those of errors", lock_snippet, lock},
-    {"* cannot be used inside bpf_{name}-ed region", "lock-misuse", Culprit::none, "this is not allowed between bpf_{1} and its counterpart", "the end of the section first", "end the section before", lock_snippet, lock},
+    {"BPF_EXIT instruction in main prog cannot be used inside {name} region", "lock-misuse", Culprit::none, "the program can end inside of the section", "the end of the section before each return", "end it on every path, also those of errors", "", open_section},
+    {"* cannot be used inside {name} region", "lock-misuse", Culprit::none, "this cannot stand inside of a section", "the end of the section first", "end the section before", "", open_section},
     {"bpf_spin_unlock is missing", "lock-misuse", Culprit::none, "the program can end with the lock still held", "bpf_spin_unlock() on every path", "unlock before each return", lock_snippet, lock},
     {"{num} bpf_{name}(s) are missing", "lock-misuse", Culprit::none, "bpf_{2}() is missing on this path ({1} times)", "as many calls of it as of its counterpart, on every path", "end the section before each return", "", lock},
     {"* {num} bpf_{name} is missing", "lock-misuse", Culprit::none, "a section that was begun is not ended on every path", "its end on every path", "end it before each return", "", lock},
@@ -374,6 +480,13 @@ constexpr Rule rows[] = {
 // clang-format on
 
 }  // namespace
+
+bool releases(std::string_view callee) {
+  if (const uapi::Helper* helper = uapi::find_helper(callee))
+    return (helper->traits & uapi::helper_releases) != 0;
+  const uapi::Kfunc* kfunc = uapi::find_kfunc(callee);
+  return kfunc && (kfunc->flags & uapi::kf::release) != 0;
+}
 
 std::span<const Rule> call_rules() { return rows; }
 

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "skep/uapi/contexts.h"
 #include "skep/uapi/helpers.h"
+#include "skep/uapi/prog_types.h"
 #include "skep/verify/rules.h"
 
 namespace skep::verify {
@@ -97,6 +99,27 @@ bool tell_lost_check(Story& story, NodeId node) {
   return true;
 }
 
+// A constant is taken off a number that was checked from above only.
+bool tell_underflow(Story& story, NodeId node) {
+  if (node == no_node) return false;
+  const Node& made = story.trail[node];
+  const NodeId from = made.base;
+  if (from == no_node || from == node || made.add >= 0 || made.add < INT32_MIN || !story.was_compared(from))
+    return false;
+  const LogValue *range = story.value(node), *before = story.value(from);
+  if (!range || !before || range->constant || before->smin.value_or(INT64_MIN) >= -made.add) return false;
+  if (range->umax.value_or(UINT64_MAX) < UINT32_MAX) return false;
+  const std::string what = story.noun(from), name = or_(story.name(from), "len");
+  set_category(story, "unbounded-offset");
+  story.out.headline = fmt::format(
+      "{} may be less than {}: then the difference wraps around to a very large number", what, -made.add);
+  story.out.needed = fmt::format("{} of more than {} before {} is subtracted", what, -made.add, -made.add);
+  story.out.advice = "check the lower end as well, and the difference against the size of the buffer";
+  story.out.snippet =
+      fmt::format("if ({0} <= {1} || {0} > MAX)\n    {{leave}}\n__u32 n = {0} - {1};", name, -made.add);
+  return true;
+}
+
 // A quotient or a remainder: nobody can tell from the program that its range is known.
 bool tell_division(Story& story, NodeId node) {
   if (node == no_node) return false;
@@ -151,6 +174,15 @@ void out_of_bounds(Story& story) {
     story.out.needed = fmt::format("an access that ends at byte {} or before", size - 1);
     story.out.advice = callee.empty() ? "access fewer bytes, or make the type of the value larger"
                                       : "pass the size of what the pointer points to";
+    const Node& object = story.trail[story.trail.origin(address)];
+    if (callee.empty() && object.kind == NodeKind::call &&
+        story.log.steps[object.step].callee == "bpf_ringbuf_reserve") {
+      const std::string name = or_(story.name(story.trail.origin(address)), "record");
+      story.out.headline =
+          fmt::format("this accesses bytes {} to {}, but only {} were reserved", off, off + width - 1, size);
+      story.out.advice = "reserve as many bytes as the struct has, not as its pointer has";
+      story.out.snippet = fmt::format("{0} = bpf_ringbuf_reserve(&events, sizeof(*{0}), 0);", name);
+    }
     if (!callee.empty())
       story.out.snippet =
           "/* sizeof of the object itself, not of a pointer or another type */\nsizeof(*value)";
@@ -248,6 +280,13 @@ void math_with_constant(Story& story) {
 void size_argument(Story& story) {
   unbounded(story);
   story.words["name"] = or_(story.name(story.culprit), "len");
+  const LogValue* size = story.value(story.culprit);
+  if (!size || range_words(*size) != "any number" || !story.out.headline.empty()) return;
+  set_category(story, "unbounded-offset");
+  story.out.headline = story.fill("nothing limits the size that {callee} gets: {v} is any number");
+  story.out.needed = "a size that is at most that of the buffer";
+  story.out.advice = "limit the size to that of the buffer before the call; keep it unsigned";
+  story.out.snippet = story.fill("if ({name} > sizeof(buf))\n    {name} = sizeof(buf);");
 }
 
 void zero_size(Story& story) {
@@ -274,6 +313,18 @@ void packet_bounds(Story& story) {
                                               story.failing().insn->row().action == isa::Class::store_imm);
   const std::string verb = callee.empty() && store ? "this writes" : who;
   const LogValue* varies = story.value(index.node);
+  if (known && known->kind.starts_with("pkt_meta")) {
+    story.out.headline =
+        fmt::format("{} {} bytes of metadata without a check that they are there", verb, size);
+    story.out.needed = fmt::format("a comparison of data_meta plus {} with data", off + size);
+    story.out.advice = "metadata ends where the packet begins: compare with data, not with data_end";
+    story.out.snippet = fmt::format(
+        "void *meta = (void *)(long){{ctx}}->data_meta, *data = (void *)(long){{ctx}}->data;\n"
+        "if (meta + {} > data)\n    {{leave}}",
+        off + size);
+    story.trace(address);
+    return;
+  }
   if (varies && varies->umax.value_or(UINT64_MAX) > UINT16_MAX && range == 0) {
     const std::string name = or_(story.name(index.node), "offset"), what = story.noun(index.node);
     story.out.headline =
@@ -320,6 +371,10 @@ void scalar_access(Story& story) {
   if (node == no_node) return;
   const LogValue* known = story.value(node);
   const Node& made = story.trail[node];
+  // A call has made a number of the pointer that it was.
+  const LogValue* was =
+      made.first && made.first->is_pointer() ? made.first : story.trail[story.trail.origin(node)].first;
+  if (known && known->is_scalar() && !known->constant && was && was->is_pointer()) known = was;
   if (known && known->kind.starts_with("pkt")) {
     const StepIndex call = story.last_call(moves_packet);
     set_category(story, "stale-packet-pointer");
@@ -334,7 +389,12 @@ void scalar_access(Story& story) {
       story.cause(call, fmt::format("{} may move the packet: pointers into it are lost", name));
     return;
   }
-  if (known && known->is_pointer() && !known->may_be_null()) {
+  if (known && known->is_pointer()) {
+    if (const StepIndex call = story.last_call(releases); call != no_step)
+      story.cause(call, fmt::format("{}() gives it back: it cannot be used from here on",
+                                    story.log.steps[call].callee));
+    const std::string name = or_(story.name(node), "object");
+    story.out.snippet = fmt::format("value = *{0};   /* first use it */\nrelease({0});", name);
     set_category(story, "double-release");
     story.out.headline = fmt::format("{} is used after it was given back", story.noun(node));
     story.out.needed = "no use after the release (or the end of the section that protects it)";
@@ -391,6 +451,15 @@ void not_written(Story& story) {
   if (node == no_node) return;
   const bool exits = story.failing().insn && story.failing().insn->row().action == isa::Class::exit;
   const Node& made = story.trail[node];
+  const uapi::Helper* helper = uapi::find_helper(story.callee());
+  if (helper && made.kind == NodeKind::unwritten) {
+    story.out.headline = fmt::format("argument {} of {}() is not there: nothing was put into {}",
+                                     story.culprit_place, story.callee(), story.out.culprit);
+    story.out.needed = "all arguments of the function";
+    story.out.advice = "compare the call and the declaration with the function's prototype";
+    story.out.snippet = fmt::format("{};", helper->prototype);
+    return;
+  }
   if (exits) {
     story.out.headline = "the program ends without a return value on this path";
     story.out.needed = "a value in r0 at each end of the program";
@@ -449,9 +518,71 @@ void stack_bounds(Story& story) {
 }
 
 void context_field(Story& story) {
-  if (const auto off = story.detail_number("off=")) story.words["off"] = fmt::format("{}", *off);
-  story.words["type"] =
-      story.program.type == uapi::ProgType::unspec ? "this program type" : "this program type";
+  const uapi::Context* context = uapi::context_of(story.program.type);
+  const uapi::ProgTypeRow* type = uapi::find_prog_type(story.program.type);
+  const auto off = story.detail_number("off="), size = story.detail_number("size=");
+  if (!context || !type || !off || *off < 0 || *off >= UINT16_MAX ||
+      story.program.type == uapi::ProgType::unspec)
+    return;
+  if (context->size && *off >= static_cast<std::int64_t>(context->size)) {
+    story.out.headline =
+        fmt::format("the context of {} programs is {}, which has {} bytes: there is nothing at offset {}",
+                    type->name, context->c_name, context->size, *off);
+    story.out.needed = fmt::format("a program whose argument is {} *", context->c_name);
+    story.out.advice =
+        "the type of the argument and the program type that SEC() names do not belong together: change one "
+        "of them";
+    story.out.snippet = fmt::format("int program({} *ctx)", context->c_name);
+    return;
+  }
+  const uapi::ContextField* field = uapi::find_field(*context, static_cast<std::uint32_t>(*off));
+  if (!field) return;
+  const auto& insn = story.failing().insn;
+  const bool store = insn && insn->row().action != isa::Class::load;
+  const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(story.program.type);
+  const std::string name = quoted(field->name);
+  if (store && (field->writable & bit) == 0) {
+    story.out.headline =
+        fmt::format("{} of {} cannot be written by {} programs", name, context->c_name, type->name);
+    story.out.needed = "a field that this program type may write";
+    story.out.advice = (field->readable & bit) != 0
+                           ? "the field can only be read here; what changes the packet are helpers"
+                           : "this program type has no access to the field";
+  } else if (!store && (field->readable & bit) == 0) {
+    story.out.headline =
+        fmt::format("{} of {} cannot be read by {} programs", name, context->c_name, type->name);
+    story.out.needed = "a field that this program type may read";
+    story.out.advice =
+        "use another program type, or get the value by a helper (packet bytes: bpf_skb_load_bytes)";
+  } else if (size && *size != field->size) {
+    story.out.headline =
+        fmt::format("{} of {} has {} bytes, and {} are accessed", name, context->c_name, field->size, *size);
+    story.out.needed = "an access of the field's size";
+    story.out.advice = "use the field by its name; do not cast its address";
+    story.out.snippet = fmt::format("value = {{ctx}}->{};", field->name);
+  }
+}
+
+// "dereference of modified ctx ptr R1 off=8 disallowed", also where it is an argument
+void moved_context(Story& story) {
+  const std::string callee = story.callee();
+  if (callee.empty()) return;
+  story.out.headline = fmt::format("{}() takes the context, and is passed an address inside of it", callee);
+  story.out.needed = "the context as the program got it";
+  story.out.advice = fmt::format("pass {}", quoted(story.context_name()));
+  story.out.snippet = fmt::format("{}({}, ...);", callee, story.context_name());
+}
+
+// "cannot write into packet"
+void packet_write(Story& story) {
+  const uapi::ProgTypeRow* type = uapi::find_prog_type(story.program.type);
+  const uapi::Helper* store = uapi::find_helper("bpf_skb_store_bytes");
+  if (!type || !store || story.program.type == uapi::ProgType::unspec) return;
+  story.out.headline = fmt::format("{} programs may read the packet, not write it", type->name);
+  if (uapi::may_call(*store, story.program.type)) return;
+  story.out.needed = "a program type that may change packets";
+  story.out.advice = "change packets in a tc or XDP program";
+  story.out.snippet = "SEC(\"tc\")   /* or \"xdp\" */";
 }
 
 // "BPF_ATOMIC stores into R1 ctx is not allowed"
@@ -514,6 +645,8 @@ constexpr Rule rows[] = {
      "{v} may be NULL and is used without a check", null_needed, null_advice, null_snippet, null_check},
     {"{reg} pointer arithmetic on *_or_null* prohibited, null-check it first", "missing-null-check", Culprit::reg,
      "{v} may be NULL, and something is added to it without a check", "a comparison with NULL before anything is added", null_advice, null_snippet, null_check},
+    {"Possibly NULL pointer passed to helper arg{arg}", "missing-null-check", Culprit::argument,
+     "{v} may be NULL and is passed to {callee}", null_needed, null_advice, null_snippet, null_check},
     {"Possibly NULL pointer passed to *arg{arg}", "missing-null-check", Culprit::arg0,
      "{v} may be NULL and is passed to {callee}", null_needed, null_advice, null_snippet, null_check},
     {"dereference of modified *_or_null* ptr {reg} off={num} disallowed", "missing-null-check", Culprit::reg,
@@ -560,7 +693,7 @@ constexpr Rule rows[] = {
     {"invalid bpf_context access off={num} size={num}", "context-access", Culprit::none,
      "the context cannot be accessed at offset {1} with {2} bytes by this program type", "a field that this program type may access, in its size", "look up which fields the program type may read and write; read whole fields, and copy the context's pointer nowhere", "", context_field},
     {"dereference of modified ctx ptr {reg} off={num} disallowed", "context-access", Culprit::reg,
-     "a pointer to the context is changed before it is used", "accesses with constant offsets from the context's start", "the compiler computed the field's address first; keep it from that with a volatile access", "__u32 len = *(volatile __u32 *)&{ctx}->len;"},
+     "a pointer to the context is changed before it is used", "accesses with constant offsets from the context's start", "the compiler computed the field's address first; keep it from that with a volatile access", "__u32 len = *(volatile __u32 *)&{ctx}->len;", moved_context},
     {"negative offset ctx ptr {reg} off={num} disallowed", "context-access", Culprit::reg, "the context is accessed before its beginning", "a field of the context"},
     {"variable ctx access var_off=* disallowed", "context-access", Culprit::none,
      "the offset into the context varies", "a constant offset", "context arrays are read with constant indices only: unroll the loop, or use a switch", "#pragma unroll\nfor (int i = 0; i < 4; i++)\n    sum += {ctx}->cb[i];"},
@@ -577,7 +710,7 @@ constexpr Rule rows[] = {
     {"write into map forbidden", "read-only", Culprit::none, "this map is read-only for programs", "a map without BPF_F_RDONLY_PROG", "remove the flag from the map's definition, or let user space write it"},
     {"read from map forbidden, *", "read-only", Culprit::none, "this map is write-only for programs", "a map without BPF_F_WRONLY_PROG"},
     {"bpf_probe_read_kernel() may write into memory pointed by *", "read-only", Culprit::none, "bpf_probe_read_kernel() would write into a kernel object", "a buffer on the stack or in a map as its first argument", "the first argument is where the bytes go", "bpf_probe_read_kernel(&copy, sizeof(copy), src);"},
-    {"cannot write into packet", "read-only", Culprit::none, "this program type may not write the packet directly", "a helper such as bpf_skb_store_bytes", "write through the helper", "bpf_skb_store_bytes(skb, offset, &value, sizeof(value), 0);"},
+    {"cannot write into packet", "read-only", Culprit::none, "this program type may not write the packet directly", "a helper such as bpf_skb_store_bytes", "write through the helper", "bpf_skb_store_bytes(skb, offset, &value, sizeof(value), 0);", packet_write},
     {"the prog does not allow writes to packet data", "read-only", Culprit::none, "this program may not write the packet", "a program type that may write packets"},
     {"helper access to the packet is not allowed", "wrong-argument-type", Culprit::none, "{callee} cannot take a pointer into the packet", "memory on the stack or in a map", "copy the bytes to the stack first", "__builtin_memcpy(&copy, data, sizeof(copy));"},
     {"only read is supported", "kernel-object", Culprit::none, "kernel structures are read-only", "no direct write", "use the helper or kfunc that changes the field"},
@@ -589,10 +722,10 @@ constexpr Rule rows[] = {
     {"{reg} pointer arithmetic on {name} prohibited*", "pointer-arithmetic", Culprit::reg, "nothing can be added to {v}: it is {state}", "the pointer as it was given"},
     {"{reg} pointer arithmetic prohibited", "pointer-arithmetic", Culprit::reg, "this arithmetic on a pointer is not allowed", "a pointer plus a bounded number"},
     {"{reg} pointer arithmetic of map value goes out of range, prohibited for !root", "privileges", Culprit::reg, "{v} may point outside of the map value in between, which a task without privileges must not compute", "CAP_PERFMON, or a check before the addition", "compare the index before it is added to the pointer"},
-    {"{reg} pointer arithmetic with {name} operator prohibited", "pointer-arithmetic", Culprit::reg, "{2} cannot be done to a pointer", "addition and subtraction of numbers only"},
+    {"{reg} pointer arithmetic with {name} operator prohibited", "pointer-arithmetic", Culprit::reg, "{2} cannot be done to a pointer", "addition and subtraction of numbers only", "an address is no number to the verifier: use something that the object holds instead, such as a pid, a port or an index", "__u32 key = bpf_get_current_pid_tgid() >> 32;"},
     {"{reg} bitwise operator {name} on pointer prohibited", "pointer-arithmetic", Culprit::reg, "{2} cannot be done to a pointer", "addition and subtraction of numbers only", "to compare or hash the address, get the value through a helper; to align, compute the offset as a number"},
-    {"{reg} 32-bit pointer arithmetic prohibited", "pointer-arithmetic", Culprit::reg, "a pointer goes through 32-bit arithmetic, which would cut it", "64-bit arithmetic", "keep pointers in pointer or 64-bit types"},
-    {"{reg} pointer += pointer prohibited", "pointer-arithmetic", Culprit::reg, "two pointers are added", "a pointer plus a number"},
+    {"{reg} 32-bit pointer arithmetic prohibited", "pointer-arithmetic", Culprit::reg, "a pointer goes through 32-bit arithmetic, which would cut it", "64-bit arithmetic", "keep pointers in pointer or 64-bit types; data and data_end of the context are cast before anything is added", "void *p = (void *)(long){ctx}->data + 12;"},
+    {"{reg} pointer += pointer prohibited", "pointer-arithmetic", Culprit::reg, "two pointers are added", "a pointer plus a number", "compute the distance first: a packet's length is data_end - data", "__u64 half = (data_end - data) / 2;   /* a number; check it, then add it to data */"},
     {"{reg} pointer -= pointer prohibited", "pointer-arithmetic", Culprit::reg, "two pointers are subtracted that do not both point into the packet", "a pointer minus a number"},
     {"{reg} tried to subtract pointer from scalar", "pointer-arithmetic", Culprit::reg, "a pointer is subtracted from a number", "a pointer minus a number"},
     {"{reg} tried to add from *", "pointer-arithmetic", Culprit::reg, "this arithmetic on a pointer is not allowed", "a pointer plus a bounded number"},

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "skep/isa/decode.h"
+#include "skep/uapi/prog_types.h"
 #include "skep/verify/rules.h"
 
 namespace skep::verify {
@@ -90,8 +92,15 @@ void tell_loop(Story& story) {
 
 void too_large(Story& story) {
   tell_loop(story);
-  if (const auto times = story.words.find("times"); times != story.words.end())
+  if (const auto times = story.words.find("times"); times != story.words.end()) {
     story.out.headline = "following this loop takes all of the verifier's budget";
+    story.out.needed = "fewer rounds, or a loop of which the verifier follows one round only";
+    story.out.advice =
+        "make the body a callback of bpf_loop() (Linux 5.17), or use bpf_for() (6.4): both are followed once";
+    story.out.snippet =
+        "static long step(__u32 i, void *state) { /* one round */ return 0; }\n"
+        "bpf_loop(1000, step, &state, 0);";
+  }
 }
 
 void endless(Story& story) { tell_loop(story); }
@@ -109,23 +118,83 @@ void return_range(Story& story) {
   }
   if (story.culprit == no_node) story.set_culprit(0);
   const LogValue* known = story.value(story.culprit);
-  const std::string what = known ? range_words(*known) : "another value";
+  std::string what = known ? range_words(*known) : "another value";
+  // The kernel prints what an int of C is as an unsigned number.
+  const auto least = story.detail_number("smin="), most = story.detail_number("smax=");
+  if (least && least == most && *least > INT32_MAX && *least <= UINT32_MAX)
+    what = fmt::format("{}", static_cast<std::int32_t>(*least));
+  else if (least && least == most)
+    what = fmt::format("{}", *least);
   const bool callback = reason.find("callback") != std::string::npos;
   story.out.headline = fmt::format("{} returns {}", callback ? "the callback" : story.words["prog"], what);
   if (!low.empty()) {
-    story.out.headline +=
-        fmt::format(", but only {} to {} {} allowed here", low, high, low == high ? "is" : "are");
+    story.out.headline += low == "0" && high == "1"
+                              ? std::string(", but only 0 and 1 are allowed here")
+                              : fmt::format(", but only {} to {} are allowed here", low, high);
     if (low == high)
       story.out.headline = fmt::format("{} returns {}, but only {} is allowed here",
                                        callback ? "the callback" : story.words["prog"], what, low);
     story.out.needed = low == high ? fmt::format("the return value {}", low)
                                    : fmt::format("a return value from {} to {}", low, high);
     story.out.snippet = fmt::format("return {};", low == "-4095" ? "-EPERM" : low);
+    const uapi::ProgTypeRow* type = uapi::find_prog_type(story.program.type);
+    if (!callback && type && type->name.starts_with("cgroup_") && low == "0") {
+      story.out.advice =
+          "cgroup programs answer with 1 to allow and 0 to refuse, not with an errno or an action of tc";
+      story.out.snippet = "return allowed ? 1 : 0;";
+    }
   }
   story.branches_since(0, 3);
 }
 
+// The function that the call in a slot enters; SIZE_MAX: it is no such call.
+std::size_t function_at(const Story& story, isa::Slot slot) {
+  for (std::size_t i = 0; i < story.program.functions.size(); i++)
+    if (slot >= story.program.functions[i].first && slot < story.program.functions[i].end) return i;
+  return SIZE_MAX;
+}
+
+// A function from which calls lead back to it, if there is one: said in the headline.
+bool tell_recursion(Story& story) {
+  const auto& insns = story.program.insns;
+  const std::size_t count = story.program.functions.size();
+  std::vector<std::vector<std::pair<std::size_t, isa::Slot>>> calls(count);  // callee, where
+  for (isa::Slot slot = 0; slot < insns.size(); slot++) {
+    const auto insn = isa::decode(insns, slot);
+    if (!insn || insn->row().operation != isa::Operation::call_local) continue;
+    const std::size_t from = function_at(story, slot);
+    const std::size_t to = function_at(story, static_cast<isa::Slot>(slot + 1 + insn->imm));
+    if (from < count && to < count) calls[from].push_back({to, slot});
+  }
+  for (std::size_t root = 0; root < count; root++) {
+    std::vector<bool> seen(count);
+    std::vector<std::size_t> open{root};
+    while (!open.empty()) {
+      const std::size_t function = open.back();
+      open.pop_back();
+      for (const auto& [to, slot] : calls[function]) {
+        if (to == root) {
+          const std::string name = quoted(story.program.functions[root].name);
+          story.out.headline = function == root
+                                   ? fmt::format("{} calls itself", name)
+                                   : fmt::format("{} is called again by a function that it calls", name);
+          story.out.needed = "functions without recursion: nobody could tell how much stack they need";
+          story.out.advice = "use a loop with a constant limit; what must be remembered goes into an array";
+          story.out.snippet = "for (int i = 0; i < 5; i++) {\n    /* one level */\n}";
+          story.out.has_insn = true;
+          story.out.slot = slot;
+          story.out.place = story.place_of_slot(slot);
+          return true;
+        }
+        if (!seen[to]) seen[to] = true, open.push_back(to);
+      }
+    }
+  }
+  return false;
+}
+
 void stack_depth(Story& story) {
+  if (story.out.category->id == "stack-too-deep" && tell_recursion(story)) return;
   std::size_t deepest = 0;
   for (std::size_t i = 1; i < story.log.steps.size(); i++)
     if (story.log.steps[i].frame > story.log.steps[deepest].frame) deepest = i;
@@ -214,6 +283,7 @@ constexpr Rule rows[] = {
     {"arg#{arg} type {name} is not supported*", "global-function", Culprit::arg0, "an argument of a global function has a type that is not supported", "numbers, the context, pointers to structs"},
     {"exception cb *", "exception", Culprit::none, "the exception callback does not have the right prototype", "int cb(u64 cookie), global and not called directly"},
     {"multiple exception callback tags for main subprog", "exception", Culprit::none, "the program has several exception callbacks", "one"},
+    {"bpf_throw kfunc (insn {num}) cannot be called from callback subprog {num}", "exception", Culprit::none, "bpf_throw() is called in a callback, or in a function that one calls", "bpf_throw() only in the program and in functions that it calls directly", "return 1 from the callback to stop the loop, and throw after it", "bpf_loop(100, step, &state, 0);\nif (state.failed)\n    bpf_throw(1);", at_slot},
     {"bpf_throw *", "exception", Culprit::none, "bpf_throw() cannot be called here", "a call outside of callbacks, locks and sections"},
     {"insn {num} cannot call exception cb directly*", "exception", Culprit::none, "the exception callback is called like another function", "no direct call", "", "", at_slot},
 };

@@ -88,8 +88,12 @@ std::string Story::name(NodeId id) const {
     return "";
   }
   if (node.step == no_step) return "";
+  if (node.kind == NodeKind::constant && node.latest && node.latest->is_pointer()) return "";
   const SourcePlace at = place(node.step);
   if (at.text.empty()) return "";
+  // What the failing line uses is not what it assigns.
+  if (has_steps() && node.step != last() && node.kind != NodeKind::constant && same_line(place(last()), at))
+    return node.kind == NodeKind::load ? expression_at(at.text, at.column) : "";
   if (node.kind == NodeKind::load) {
     const LogValue* address = value(node.a);
     if (address && address->kind == "ctx") {
@@ -140,7 +144,9 @@ std::string Story::noun(NodeId id) const {
       if (const Index scaled = unscaled(id); scaled.scale > 1)
         return fmt::format("{} times {}", noun(scaled.node), scaled.scale);
       // A constant that is added does not make another thing of it.
-      if (node.base != id && node.base != no_node) return noun(node.base);
+      if (node.base != id && node.base != no_node &&
+          (trail[node.base].kind != NodeKind::constant || !name(node.base).empty()))
+        return noun(node.base);
       const SourcePlace at = place(node.step);
       if (at.line != 0) return fmt::format("the value computed in line {}", at.line);
       return "the computed value";
@@ -328,9 +334,9 @@ void Story::trace_branches(NodeId id) {
     if (!of_left) continue;
     const std::string what = noun(branch.left);
     if (before && before->may_be_null()) {
-      if (after && after->is_scalar())
+      if (after && after->constant && *after->constant == 0)
         cause(branch.step, fmt::format("on this path {} is NULL", what));
-      else if (after && !after->may_be_null())
+      else if (after && after->is_pointer() && !after->may_be_null())
         cause(branch.step, fmt::format("on this path {} is not NULL", what));
       continue;
     }
@@ -353,7 +359,7 @@ void Story::branches_since(StepIndex first, std::size_t most) {
     count++;
     const LogValue* after = branch->after;
     const std::string what = noun(branch->left);
-    if (branch->before && branch->before->may_be_null() && after && after->is_scalar())
+    if (branch->before && branch->before->may_be_null() && after && after->constant && *after->constant == 0)
       cause(branch->step, fmt::format("the path on which {} is NULL", what));
     else if (branch->before && branch->before->may_be_null())
       cause(branch->step, fmt::format("{} is not NULL", what));
@@ -367,6 +373,11 @@ void Story::branches_since(StepIndex first, std::size_t most) {
 
 void Story::tell_causes() {
   std::vector<std::pair<StepIndex, std::string>> all(causes_.begin(), causes_.end());
+  // Of the rounds of a loop the last one says most.
+  std::set<isa::Slot> seen;
+  for (std::size_t i = all.size(); i-- > 0;)
+    if (!seen.insert(log.steps[all[i].first].slot).second)
+      all.erase(all.begin() + static_cast<std::ptrdiff_t>(i));
   if (all.size() > most_causes)  // the root and what is near the failure say most
     all.erase(all.begin() + 3, all.end() - (most_causes - 3));
   for (auto& [step, sentence] : all) {
