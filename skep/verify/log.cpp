@@ -196,6 +196,22 @@ bool take_place(Text& text, LogPlace& place) {
   return true;
 }
 
+// Where the text of an instruction ends: at the ';' before what it changed, or, if that is missing, behind a
+// jump's target or a call's function.
+std::size_t instruction_end(Text line) {
+  const std::size_t comment = std::min(line.find(';'), line.size());
+  std::size_t end = comment;
+  if (const std::size_t jump = line.find("goto pc"); jump < comment)
+    end = jump + 8;
+  else if (const std::size_t call = line.find("call pc"); call < comment)
+    end = call + 8;
+  else if (const std::size_t number = line.find('#'); number < comment && line.find("call ") < number)
+    end = number + 1;
+  if (end >= comment) return comment;
+  while (end < line.size() && is_digit(line[end])) end++;
+  return end;
+}
+
 bool begins_registers(Text text) {
   skip_space(text);
   if (take(text, "frame")) {
@@ -302,22 +318,19 @@ class LogReader {
     line.remove_prefix(3);
     std::from_chars(line.data(), line.data() + 2, step.opcode, 16);
     line.remove_prefix(3);
-    const std::size_t comment = line.find(';');
-    // Of a call that enters a callback the new frame's registers may follow on the line.
-    Text entered;
-    if (const std::size_t hash = line.find('#'); hash != Text::npos && comment == Text::npos)
-      if (const std::size_t space = line.find(' ', hash); space != Text::npos) {
-        entered = trimmed(line.substr(space));
-        line = line.substr(0, space);
-      }
-    step.text = std::string(trimmed(line.substr(0, comment)));
+    const std::size_t end = instruction_end(line);
+    Text behind = trimmed(line.substr(end));
+    step.text = std::string(trimmed(line.substr(0, end)));
     step.source = source_;
     step.before = std::move(before_);
     before_.clear();
     step.frame = frame_;
     decode(step);
     if (log_.steps.empty() && step.slot != 0 && log_.validating.empty()) log_.cut = true;
-    if (comment != Text::npos) read_registers(line.substr(comment + 1), step.after);
+    if (behind.starts_with(";") && begins_registers(behind.substr(1))) {
+      read_registers(behind.substr(1), step.after);
+      behind = {};
+    }
     frame_ = step.frame;
     if (step.insn) {
       const isa::Operation operation = step.insn->row().operation;
@@ -335,7 +348,8 @@ class LogReader {
     }
     log_.steps.push_back(std::move(step));
     popped_.push_back(false);
-    if (!entered.empty() && is_digit(entered.front())) read_numbered(entered);
+    // The kernel loses the newline of a branch when it comes back to it: what follows stands on its line.
+    if (!behind.empty()) read_line(behind);
   }
 
   // "12: R0=... R10=fp0", "12: safe".
