@@ -196,6 +196,22 @@ bool take_place(Text& text, LogPlace& place) {
   return true;
 }
 
+// Where the text of an instruction ends: at the ';' before what it changed, or, if that is missing, behind a
+// jump's target or a call's function.
+std::size_t instruction_end(Text line) {
+  const std::size_t comment = std::min(line.find(';'), line.size());
+  std::size_t end = comment;
+  if (const std::size_t jump = line.find("goto pc"); jump < comment)
+    end = jump + 8;
+  else if (const std::size_t call = line.find("call pc"); call < comment)
+    end = call + 8;
+  else if (const std::size_t number = line.find('#'); number < comment && line.find("call ") < number)
+    end = number + 1;
+  if (end >= comment) return comment;
+  while (end < line.size() && is_digit(line[end])) end++;
+  return end;
+}
+
 bool begins_registers(Text text) {
   skip_space(text);
   if (take(text, "frame")) {
@@ -302,25 +318,19 @@ class LogReader {
     line.remove_prefix(3);
     std::from_chars(line.data(), line.data() + 2, step.opcode, 16);
     line.remove_prefix(3);
-    const std::size_t comment = line.find(';');
-    // Of a call that enters a callback the new frame's registers may follow on the line.
-    Text entered;
-    if (const std::size_t hash = line.find('#'); hash != Text::npos && comment == Text::npos)
-      if (const std::size_t space = line.find(' ', hash); space != Text::npos) {
-        entered = trimmed(line.substr(space));
-        line = line.substr(0, space);
-      }
-    step.text = std::string(trimmed(line.substr(0, comment)));
+    const std::size_t end = instruction_end(line);
+    Text behind = trimmed(line.substr(end));
+    step.text = std::string(trimmed(line.substr(0, end)));
     step.source = source_;
     step.before = std::move(before_);
     before_.clear();
     step.frame = frame_;
     decode(step);
-    // The kernel ends the line behind the registers; where it prints none, the next line follows on the same.
-    Text glued;
-    if (!step.insn && comment == Text::npos) glued = cut_behind_instruction(step);
     if (log_.steps.empty() && step.slot != 0 && log_.validating.empty()) log_.cut = true;
-    if (comment != Text::npos) read_registers(line.substr(comment + 1), step.after);
+    if (behind.starts_with(";") && begins_registers(behind.substr(1))) {
+      read_registers(behind.substr(1), step.after);
+      behind = {};
+    }
     frame_ = step.frame;
     if (step.insn) {
       const isa::Operation operation = step.insn->row().operation;
@@ -338,8 +348,8 @@ class LogReader {
     }
     log_.steps.push_back(std::move(step));
     popped_.push_back(false);
-    if (!entered.empty() && is_digit(entered.front())) read_numbered(entered);
-    if (!glued.empty() && !begins_instruction(glued)) read_line(glued);
+    // The kernel loses the newline of a branch when it comes back to it: what follows stands on its line.
+    if (!behind.empty()) read_line(behind);
   }
 
   // "12: R0=... R10=fp0", "12: safe".
@@ -510,23 +520,6 @@ class LogReader {
     decoded_.emplace(key, Known{step.insn, step.callee, step.callee_id});
   }
 
-  // Shortens the text to the longest part in front that is an instruction, and returns the rest; empty: none
-  // is.
-  Text cut_behind_instruction(LogStep& step) {
-    constexpr std::size_t longest = 120;
-    const std::string whole = step.text;
-    for (std::size_t end = whole.rfind(' ', longest); end != Text::npos && end > 0;
-         end = whole.rfind(' ', end - 1)) {
-      step.text = trimmed(Text(whole).substr(0, end));
-      decode(step);
-      if (!step.insn) continue;
-      glued_ = trimmed(Text(whole).substr(end));
-      return glued_;
-    }
-    step.text = whole;
-    return {};
-  }
-
   static void decode_call(LogStep& step, Text name) {
     isa::Decoded insn;
     const std::size_t hash = name.rfind('#');
@@ -583,7 +576,7 @@ class LogReader {
   std::vector<LogRegister> before_;
   std::unordered_map<std::string, std::int32_t> places_;
   std::unordered_map<std::string, Known> decoded_;
-  std::string prefix_, glued_;
+  std::string prefix_;
   std::uint32_t line_ = 0, frame_ = 0;
   std::int32_t source_ = -1;
   bool after_end_ = false, in_states_ = false;

@@ -335,6 +335,7 @@ Checker::InLoop Checker::compare_in_loop(State& old) {
   if (may_loop(old, *state_) && states_equal(old, *state_, Exactness::exact) &&
       !iterators_differ(old, *state_) && old.may_goto_depth == state_->may_goto_depth &&
       old.callback_unrolls == state_->callback_unrolls) {
+    if (logging_) log_line_info();
     fail(EINVAL, "infinite loop detected at insn {}", at_);
     if (logging_) {
       note("cur state:");

@@ -251,6 +251,7 @@ void unbounded(Story& story) {
     if (scalar != no_node) story.set_culprit_node(scalar);
   }
   story.words["name"] = local_name(story, scalar, "i");
+  if (tell_underflow(story, scalar)) return;
   if (tell_lost_check(story, scalar)) return;
   tell_limit(story, scalar);
   if (tell_division(story, scalar)) return;

@@ -113,6 +113,28 @@ TEST(Log, other_paths_are_left_out) {
   EXPECT_FALSE(log.cut);
 }
 
+// At level 1 Linux cuts its log back to a branch, and writes on behind it without a newline.
+TEST(Log, newlines_that_the_kernel_loses) {
+  const Log log = parse_log(
+      "0: R1=ctx() R10=fp0\n"
+      "2: (61) r2 = *(u32 *)(r1 +0)          ; R1=ctx() R2=scalar()\n"
+      "3: (16) if w2 == 0x0 goto pc-2 2: R1=ctx() R2=0 R10=fp0\n"
+      "; while (!ready) @ a.bpf.c:11\n"
+      "2: (61) r2 = *(u32 *)(r1 +0)\n"
+      "5: (85) call bpf_loop#181 8: frame1: R1=scalar() R2=0 R10=fp0 cb\n"
+      "8: (16) if w2 == 0x0 goto pc-2 ; while (1) @ a.bpf.c:12\n"
+      "infinite loop detected at insn 2\n");
+  ASSERT_EQ(log.steps.size(), 5u);
+  EXPECT_EQ(log.steps[1].text, "if w2 == 0x0 goto pc-2");
+  EXPECT_TRUE(log.steps[1].insn);
+  EXPECT_EQ(log.steps[2].before.size(), 3u);
+  EXPECT_EQ(log.steps[3].callee, "bpf_loop");
+  EXPECT_EQ(log.steps[4].frame, 1u);
+  EXPECT_EQ(log.sources.size(), 2u);
+  ASSERT_EQ(log.messages.size(), 1u);
+  EXPECT_EQ(log.messages[0].text, "infinite loop detected at insn 2");
+}
+
 TEST(Log, prefixes_of_dmesg_loaders_and_windows) {
   const std::string plain =
       "0: (b7) r0 = 0\n; return x; @ a.c:3\n1: (79) r0 = *(u64 *)(r2 +0)\nR2 !read_ok\n";
