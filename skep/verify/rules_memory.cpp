@@ -103,20 +103,28 @@ bool tell_lost_check(Story& story, NodeId node) {
 bool tell_underflow(Story& story, NodeId node) {
   if (node == no_node) return false;
   const Node& made = story.trail[node];
-  const NodeId from = made.base;
-  if (from == no_node || from == node || made.add >= 0 || made.add < INT32_MIN || !story.was_compared(from))
-    return false;
-  const LogValue *range = story.value(node), *before = story.value(from);
-  if (!range || !before || range->constant || before->smin.value_or(INT64_MIN) >= -made.add) return false;
+  if (made.kind != NodeKind::alu || made.b != no_node || made.step == no_step) return false;
+  const auto& insn = story.log.steps[made.step].insn;
+  if (!insn || insn->row().source != isa::Source::imm) return false;
+  std::int64_t taken = 0;
+  if (insn->row().operation == isa::Operation::add) taken = -insn->imm;
+  if (insn->row().operation == isa::Operation::sub) taken = insn->imm;
+  const NodeId compared = made.a;
+  NodeId from = compared;
+  while (from != no_node && story.trail[from].kind == NodeKind::truncate) from = story.trail[from].a;
+  if (taken <= 0 || taken > INT32_MAX || from == no_node) return false;
+  if (!story.was_compared(compared) && !story.was_compared(from)) return false;
+  const LogValue *range = story.value(node), *before = story.value(compared);
+  if (!range || range->constant || (before && before->smin.value_or(INT64_MIN) >= taken)) return false;
   if (range->umax.value_or(UINT64_MAX) < UINT32_MAX) return false;
   const std::string what = story.noun(from), name = or_(story.name(from), "len");
   set_category(story, "unbounded-offset");
   story.out.headline = fmt::format(
-      "{} may be less than {}: then the difference wraps around to a very large number", what, -made.add);
-  story.out.needed = fmt::format("{} of more than {} before {} is subtracted", what, -made.add, -made.add);
+      "{} may be less than {}: then the difference wraps around to a very large number", what, taken);
+  story.out.needed = fmt::format("{} of more than {} before {} is subtracted", what, taken, taken);
   story.out.advice = "check the lower end as well, and the difference against the size of the buffer";
   story.out.snippet =
-      fmt::format("if ({0} <= {1} || {0} > MAX)\n    {{leave}}\n__u32 n = {0} - {1};", name, -made.add);
+      fmt::format("if ({0} <= {1} || {0} > MAX)\n    {{leave}}\n__u32 n = {0} - {1};", name, taken);
   return true;
 }
 

@@ -59,7 +59,7 @@ SourcePlace Story::place(StepIndex index) const {
 
 std::string_view Story::leave() const {
   using uapi::ProgType;
-  if (has_steps() && failing().frame != 0) return "return 0;";
+  if (!log.validating.empty() || (has_steps() && failing().frame != 0)) return "return 0;";
   switch (program.type) {
     case ProgType::xdp: return "return XDP_PASS;";
     case ProgType::sched_cls:
