@@ -289,6 +289,16 @@ void leaked(Story& story) {
   story.branches_since(made + 1, 5);
   if (story.has_steps()) story.cause(story.last(), "the path ends here, with the reference still held");
   story.out.headline = fmt::format("{} is not released on every path", what);
+  if (callee == "bpf_kptr_xchg") {
+    story.out.headline =
+        "the pointer that bpf_kptr_xchg() gives back, what was there before, is not released on every path";
+    story.out.needed = "the release of what was in the field, if there was something";
+    story.out.advice = "keep the result, and release it unless it is NULL";
+    story.out.snippet =
+        "old = bpf_kptr_xchg(&value->task, task);\nif (old)\n    bpf_task_release(old);   /* what releases "
+        "its type */";
+    return;
+  }
   if (callee.ends_with("_dynptr")) story.out.advice += "; for dynptrs also where reserving failed";
   // The same call again, and what it gave before is forgotten.
   for (StepIndex i = made + 1; i < story.log.steps.size(); i++)

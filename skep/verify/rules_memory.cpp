@@ -182,6 +182,24 @@ void out_of_bounds(Story& story) {
     story.out.needed = fmt::format("an access that ends at byte {} or before", size - 1);
     story.out.advice = callee.empty() ? "access fewer bytes, or make the type of the value larger"
                                       : "pass the size of what the pointer points to";
+    // An index of which this path knows the number.
+    const Node& added = story.trail[address];
+    if (added.kind == NodeKind::alu && added.b != no_node) {
+      const LogValue* left = story.value(added.a);
+      const Story::Index fixed = story.unscaled(left && left->is_scalar() ? added.a : added.b);
+      const LogValue* number = story.value(fixed.node);
+      if (number && number->constant && *number->constant > 0 && fixed.scale > 1) {
+        const std::int64_t count = size / static_cast<std::int64_t>(fixed.scale);
+        story.out.headline = fmt::format("the index can be {} here, which is bytes {} to {}, but {}",
+                                         *number->constant, off, off + width - 1, target);
+        story.out.needed = fmt::format("an index from 0 to {}", count - 1);
+        story.out.advice =
+            fmt::format("of {} elements the last has the number {}: let the check leave at {} already", count,
+                        count - 1, count);
+        story.out.snippet = fmt::format("if (index >= {})   /* not > */\n    {{leave}}", count);
+        return;
+      }
+    }
     const Node& object = story.trail[story.trail.origin(address)];
     if (callee.empty() && object.kind == NodeKind::call &&
         story.log.steps[object.step].callee == "bpf_ringbuf_reserve") {
@@ -519,6 +537,17 @@ void stack_bounds(Story& story) {
     story.out.advice = "compare the index with the number of elements before the access";
     story.out.snippet = story.fill(
         "if ({name} >= sizeof(buf) / sizeof(buf[0]))   /* unsigned */\n    {leave}\nbuf[{name}] = x;");
+    return;
+  }
+  const auto size = story.detail_number("size=");
+  if (off && size && *off >= -512 && *off < 0 && *size > -*off) {
+    const std::string callee = story.callee();
+    story.out.headline =
+        fmt::format("{} {} bytes at fp{}, but only {} bytes of the stack lie there",
+                    callee.empty() ? "this accesses" : callee + "() is to access", *size, *off, -*off);
+    story.out.needed = fmt::format("at most {} bytes", -*off);
+    story.out.advice = "the size must be that of the variable: use sizeof";
+    story.out.snippet = callee.empty() ? "" : fmt::format("char buf[16];\n{}(buf, sizeof(buf));", callee);
     return;
   }
   if (off && *off < -512)
