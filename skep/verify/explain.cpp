@@ -191,6 +191,11 @@ Explanation explain(const Log& log, const ProgramText& program) {
   suggest(out.advice, story.fill(rule->advice));
   suggest(out.snippet, std::string(rule->snippet));
   out.snippet = story.fill(out.snippet);
+  if (!log.validating.empty() && out.category->id != "global-function")
+    out.advice += fmt::format(
+        "{}{}() is a global function, which is verified for any arguments, not for those of its "
+        "callers; a static function is verified with each call",
+        out.advice.empty() ? "" : ". ", log.validating);
   story.tell_causes();
   return out;
 }

@@ -486,7 +486,7 @@ class LogReader {
   }
 
   static bool can_be_left_out(Text line) {
-    constexpr std::array<Text, 16> begins = {"mark_precise:",
+    constexpr std::array<Text, 15> begins = {"mark_precise:",
                                              "last_idx ",
                                              "regs=",
                                              "parent ",
@@ -500,8 +500,8 @@ class LogReader {
                                              "to caller at ",
                                              "verification time ",
                                              "stack depth ",
-                                             "frame ",
                                              "propagating "};
+    if (line.starts_with("frame ") && line.size() > 6 && is_digit(line[6])) return true;
     return std::any_of(begins.begin(), begins.end(), [&](Text word) { return line.starts_with(word); });
   }
 

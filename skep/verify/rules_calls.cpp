@@ -89,7 +89,12 @@ void helper_unknown(Story& story) {
   // libbpf poisons what a failed CO-RE relocation guards with the number 0xbad2310.
   if (id == 195896080 || id == 0xbad2310) {
     set_category(story, "bad-btf");
-    story.out.headline = "a CO-RE relocation failed, and the path that needs it is reached";
+    const SourcePlace at = story.has_steps() ? story.place(story.last()) : SourcePlace();
+    const std::string wanted = expression_at(at.text, at.column);
+    story.out.headline =
+        wanted.empty()
+            ? std::string("this kernel lacks a field, type or value that is used here (CO-RE)")
+            : fmt::format("this kernel has no {}: CO-RE finds no such field or type", quoted(wanted));
     story.out.needed = "a field, type or enum value that this kernel has, or a guard around its use";
     story.out.advice = "the kernel does not have what the program asks for: check for it first";
     story.out.snippet = "if (bpf_core_field_exists(task->field))\n    value = BPF_CORE_READ(task, field);";
@@ -180,6 +185,10 @@ constexpr Argument arguments[] = {
     {uapi::Arg::ringbuf_record, "a record from bpf_ringbuf_reserve()"},
 };
 
+void released(Story& story);
+
+std::string or_name(std::string name) { return name.empty() ? "object" : name; }
+
 // "R1 type=scalar expected=fp, ..."
 void wrong_type(Story& story) {
   const LogValue* known = story.value(story.culprit);
@@ -193,6 +202,20 @@ void wrong_type(Story& story) {
     story.out.advice = "leave when the pointer is NULL, before it is passed on";
     story.out.snippet = fmt::format("if (!{})\n    {{leave}}", name.empty() ? "ptr" : name);
     return;
+  }
+  if (known && known->is_scalar() && !known->constant && releases(story.callee()) &&
+      story.culprit != no_node) {
+    const LogValue* was = story.trail[story.culprit].first;
+    if (was && was->is_pointer()) {
+      set_category(story, "double-release");
+      story.out.headline = fmt::format("{} was given back before, and {} gets it again",
+                                       story.noun(story.culprit), story.words["callee"]);
+      released(story);
+      story.out.snippet =
+          "if (failed)\n    verdict = 2;   /* no release here: it follows for all paths */\n" +
+          fmt::format("{}({});", story.callee(), or_name(story.name(story.culprit)));
+      return;
+    }
   }
   if (known && known->kind == "fp")
     story.out.headline = fmt::format("{} is passed {}", story.words["callee"], words_of(*known));
@@ -266,6 +289,17 @@ void leaked(Story& story) {
   story.branches_since(made + 1, 5);
   if (story.has_steps()) story.cause(story.last(), "the path ends here, with the reference still held");
   story.out.headline = fmt::format("{} is not released on every path", what);
+  if (callee == "bpf_kptr_xchg") {
+    story.out.headline =
+        "the pointer that bpf_kptr_xchg() gives back, what was there before, is not released on every path";
+    story.out.needed = "the release of what was in the field, if there was something";
+    story.out.advice = "keep the result, and release it unless it is NULL";
+    story.out.snippet =
+        "old = bpf_kptr_xchg(&value->task, task);\nif (old)\n    bpf_task_release(old);   /* what releases "
+        "its type */";
+    return;
+  }
+  if (callee.ends_with("_dynptr")) story.out.advice += "; for dynptrs also where reserving failed";
   // The same call again, and what it gave before is forgotten.
   for (StepIndex i = made + 1; i < story.log.steps.size(); i++)
     if (story.log.steps[i].slot == story.log.steps[made].slot && story.log.steps[i].callee == callee) {

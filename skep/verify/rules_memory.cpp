@@ -103,20 +103,28 @@ bool tell_lost_check(Story& story, NodeId node) {
 bool tell_underflow(Story& story, NodeId node) {
   if (node == no_node) return false;
   const Node& made = story.trail[node];
-  const NodeId from = made.base;
-  if (from == no_node || from == node || made.add >= 0 || made.add < INT32_MIN || !story.was_compared(from))
-    return false;
-  const LogValue *range = story.value(node), *before = story.value(from);
-  if (!range || !before || range->constant || before->smin.value_or(INT64_MIN) >= -made.add) return false;
+  if (made.kind != NodeKind::alu || made.b != no_node || made.step == no_step) return false;
+  const auto& insn = story.log.steps[made.step].insn;
+  if (!insn || insn->row().source != isa::Source::imm) return false;
+  std::int64_t taken = 0;
+  if (insn->row().operation == isa::Operation::add) taken = -insn->imm;
+  if (insn->row().operation == isa::Operation::sub) taken = insn->imm;
+  const NodeId compared = made.a;
+  NodeId from = compared;
+  while (from != no_node && story.trail[from].kind == NodeKind::truncate) from = story.trail[from].a;
+  if (taken <= 0 || taken > INT32_MAX || from == no_node) return false;
+  if (!story.was_compared(compared) && !story.was_compared(from)) return false;
+  const LogValue *range = story.value(node), *before = story.value(compared);
+  if (!range || range->constant || (before && before->smin.value_or(INT64_MIN) >= taken)) return false;
   if (range->umax.value_or(UINT64_MAX) < UINT32_MAX) return false;
   const std::string what = story.noun(from), name = or_(story.name(from), "len");
   set_category(story, "unbounded-offset");
   story.out.headline = fmt::format(
-      "{} may be less than {}: then the difference wraps around to a very large number", what, -made.add);
-  story.out.needed = fmt::format("{} of more than {} before {} is subtracted", what, -made.add, -made.add);
+      "{} may be less than {}: then the difference wraps around to a very large number", what, taken);
+  story.out.needed = fmt::format("{} of more than {} before {} is subtracted", what, taken, taken);
   story.out.advice = "check the lower end as well, and the difference against the size of the buffer";
   story.out.snippet =
-      fmt::format("if ({0} <= {1} || {0} > MAX)\n    {{leave}}\n__u32 n = {0} - {1};", name, -made.add);
+      fmt::format("if ({0} <= {1} || {0} > MAX)\n    {{leave}}\n__u32 n = {0} - {1};", name, taken);
   return true;
 }
 
@@ -174,6 +182,24 @@ void out_of_bounds(Story& story) {
     story.out.needed = fmt::format("an access that ends at byte {} or before", size - 1);
     story.out.advice = callee.empty() ? "access fewer bytes, or make the type of the value larger"
                                       : "pass the size of what the pointer points to";
+    // An index of which this path knows the number.
+    const Node& added = story.trail[address];
+    if (added.kind == NodeKind::alu && added.b != no_node) {
+      const LogValue* left = story.value(added.a);
+      const Story::Index fixed = story.unscaled(left && left->is_scalar() ? added.a : added.b);
+      const LogValue* number = story.value(fixed.node);
+      if (number && number->constant && *number->constant > 0 && fixed.scale > 1) {
+        const std::int64_t count = size / static_cast<std::int64_t>(fixed.scale);
+        story.out.headline = fmt::format("the index can be {} here, which is bytes {} to {}, but {}",
+                                         *number->constant, off, off + width - 1, target);
+        story.out.needed = fmt::format("an index from 0 to {}", count - 1);
+        story.out.advice =
+            fmt::format("of {} elements the last has the number {}: let the check leave at {} already", count,
+                        count - 1, count);
+        story.out.snippet = fmt::format("if (index >= {})   /* not > */\n    {{leave}}", count);
+        return;
+      }
+    }
     const Node& object = story.trail[story.trail.origin(address)];
     if (callee.empty() && object.kind == NodeKind::call &&
         story.log.steps[object.step].callee == "bpf_ringbuf_reserve") {
@@ -511,6 +537,17 @@ void stack_bounds(Story& story) {
     story.out.advice = "compare the index with the number of elements before the access";
     story.out.snippet = story.fill(
         "if ({name} >= sizeof(buf) / sizeof(buf[0]))   /* unsigned */\n    {leave}\nbuf[{name}] = x;");
+    return;
+  }
+  const auto size = story.detail_number("size=");
+  if (off && size && *off >= -512 && *off < 0 && *size > -*off) {
+    const std::string callee = story.callee();
+    story.out.headline =
+        fmt::format("{} {} bytes at fp{}, but only {} bytes of the stack lie there",
+                    callee.empty() ? "this accesses" : callee + "() is to access", *size, *off, -*off);
+    story.out.needed = fmt::format("at most {} bytes", -*off);
+    story.out.advice = "the size must be that of the variable: use sizeof";
+    story.out.snippet = callee.empty() ? "" : fmt::format("char buf[16];\n{}(buf, sizeof(buf));", callee);
     return;
   }
   if (off && *off < -512)

@@ -193,6 +193,32 @@ bool tell_recursion(Story& story) {
   return false;
 }
 
+// "Caller passes invalid args into func#1 ('f')": what is wrong stands in the lines before.
+void caller_arguments(Story& story) {
+  const std::string name = story.captured.size() > 1 ? story.captured[1] : "f";
+  if (!story.detail("doesn't return scalar").empty()) {
+    story.out.headline = fmt::format("{}() is a global function, and returns nothing", name);
+    story.out.needed = "a global function that returns a number";
+    story.out.advice = "let it return an int, or make it static";
+    story.out.snippet =
+        fmt::format("static __noinline void {}(...)\n/* or */\n__noinline int {}(...)", name, name);
+  } else if (!story.detail("size cannot be determined").empty()) {
+    story.out.headline = fmt::format(
+        "{}() is a global function that takes a pointer, of which nothing says to how much "
+        "memory it points",
+        name);
+    story.out.needed = "a pointer to a type with a size (not to void or to an unknown struct)";
+    story.out.advice = "name the type, or make the function static";
+    story.out.snippet = fmt::format("__noinline int {}(struct value *v)", name);
+  } else if (const auto wanted = story.detail_number("size="); wanted && !story.detail("stack").empty()) {
+    story.out.headline =
+        fmt::format("{}() takes a pointer to {} bytes, and is passed fewer on the stack", name, *wanted);
+    story.out.needed = fmt::format("{} bytes of memory, all of them written", *wanted);
+    story.out.advice = "pass the address of a variable of the type that the prototype names";
+    story.out.snippet = fmt::format("struct value v = {{}};\n{}(&v);", name);
+  }
+}
+
 void stack_depth(Story& story) {
   if (story.out.category->id == "stack-too-deep" && tell_recursion(story)) return;
   std::size_t deepest = 0;
@@ -274,7 +300,7 @@ constexpr Rule rows[] = {
     {"{name} is not sleepable", "attach-target", Culprit::none, "{1} cannot run sleepable programs", "the section without .s, or another function"},
     {"Only fentry/fexit/fmod_ret, lsm, and *", "attach-target", Culprit::none, "this program type cannot be sleepable", "a section without .s, or of a type that may sleep"},
     // Global functions and exceptions.
-    {"Caller passes invalid args into func#{num} ('{name}')", "global-function", Culprit::none, "{2}() is a global function, and what is passed does not fit its prototype", "arguments that fit: numbers, the context, or pointers to enough memory", "check pointers before the call; or make the function static, which is checked with its caller's values", "static __noinline int {2}(...)   /* not checked alone */"},
+    {"Caller passes invalid args into func#{num} ('{name}')", "global-function", Culprit::none, "{2}() is a global function, and what is passed does not fit its prototype", "arguments that fit: numbers, the context, or pointers to enough memory", "check pointers before the call; or make the function static, which is checked with its caller's values", "static __noinline int {2}(...)   /* not checked alone */", caller_arguments},
     {"Caller passes invalid args into func#{num}", "global-function", Culprit::none, "what is passed to this global function does not fit its prototype", "arguments that fit: numbers, the context, or pointers to enough memory", "check pointers before the call; or make the function static, which is checked with its caller's values", "static __noinline int f(...)   /* not checked alone */"},
     {"Global function {name}() doesn't return scalar. Only those are supported.", "global-function", Culprit::none, "{1}() is a global function and does not return a number", "an int or other number as result", "make it static, or let it return a number", "static __noinline ..."},
     {"Global function {name}() *", "global-function", Culprit::none, "the global function {1}() cannot be checked alone", "", "make it static"},

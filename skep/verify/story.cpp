@@ -59,7 +59,7 @@ SourcePlace Story::place(StepIndex index) const {
 
 std::string_view Story::leave() const {
   using uapi::ProgType;
-  if (has_steps() && failing().frame != 0) return "return 0;";
+  if (!log.validating.empty() || (has_steps() && failing().frame != 0)) return "return 0;";
   switch (program.type) {
     case ProgType::xdp: return "return XDP_PASS;";
     case ProgType::sched_cls:
@@ -363,11 +363,11 @@ void Story::branches_since(StepIndex first, std::size_t most) {
       cause(branch->step, fmt::format("the path on which {} is NULL", what));
     else if (branch->before && branch->before->may_be_null())
       cause(branch->step, fmt::format("{} is not NULL", what));
-    else if (after && after->is_scalar() && !name(branch->left).empty())
+    else if (after && after->is_scalar() && !name(branch->left).empty() &&
+             !range_words(*after).starts_with("any "))
       cause(branch->step, fmt::format("the path on which {} is {}", what, range_words(*after)));
     else
-      cause(branch->step,
-            branch->taken ? "the path on which this jumps" : "the path on which this does not jump");
+      cause(branch->step, "this condition leads to the path that fails");
   }
 }
 

@@ -1,4 +1,4 @@
-// category: lost-bounds-check
+// category: unbounded-offset
 // mistake: clang knows that the quotient is below 64 and drops the check, the verifier does not know (seen: masoncl/rsched#8)
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

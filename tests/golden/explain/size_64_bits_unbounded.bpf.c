@@ -1,4 +1,4 @@
-// category: negative-offset
+// category: unbounded-offset
 // mistake: all 64 bits of what user space named are the size of a read
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

@@ -1,4 +1,4 @@
-// category: zero-size
+// category: unbounded-offset
 // mistake: nothing says that the packet has 42 bytes: the unsigned difference may wrap around
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
