@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/compile.h"
+#include "cli/explain_text.h"
 #include "cli/text.h"
 #include "skep/base/diagnostics.h"
 #include "skep/base/file.h"
@@ -137,7 +138,7 @@ struct Side {
   std::string kconfig, kallsyms;
 };
 
-Result<void> prepare(const VerifyCommand& command, Side& side) {
+Result<void> prepare(const VerifyCommand& command, const object::ObjectSpec& spec, Side& side) {
   std::string path = command.btf.empty() ? std::string(host_btf) : command.btf;
   Result<Buffer> bytes = base::read_file(path);
   if (bytes) {
@@ -148,6 +149,8 @@ Result<void> prepare(const VerifyCommand& command, Side& side) {
   } else if (!command.btf.empty()) {
     return Failure(std::move(bytes).error());
   }
+  if (spec.externs.empty())
+    return {};  // the symbols of a kernel take longer to read than most programs to verify
   kernel::Kernel here;
   if (auto text = here.kconfig()) side.kconfig = std::move(*text);
   if (auto text = here.kallsyms()) side.kallsyms = std::move(*text);
@@ -264,6 +267,18 @@ void print_place(const Judgement& found) {
         place.function.empty() ? "" : fmt::format(" of {}", printable(place.function)), printable(insn));
 }
 
+// The rejection explained, from the log of its path. Verified again if that was not asked for.
+verify::Explanation explanation(const Judgement& found) {
+  const verify::Model& model = found.judged.model->model;
+  const verify::Verdict* verdict = &found.verdict();
+  verify::Verdict again;
+  if (verdict->log.empty()) {
+    again = verify::verify(model, {.log_level = verify::log_level::reasons});
+    verdict = &again;
+  }
+  return verify::explain(verify::parse_log(verdict->log), program_text(model.prog, *verdict));
+}
+
 void print_text(const Judgement& found, const VerifyCommand& command) {
   const verify::Stats& stats = found.verdict().stats;
   std::string name = fmt::format("{} ({})", printable(found.program->name), type_name(*found.program));
@@ -272,12 +287,16 @@ void print_text(const Judgement& found, const VerifyCommand& command) {
       say("{}: accepted, {} instructions processed\n", name, grouped(stats.insns_processed));
       break;
     case Decision::rejected:
-      say("{}: rejected ({}): {}\n", name, base::errno_name(found.code), printable(found.reason));
+      say("{}: rejected ({}){}\n", name, base::errno_name(found.code),
+          found.judged.model ? "" : ": " + printable(found.reason));
       break;
     case Decision::undecided: say("{}: undecided: {}\n", name, printable(found.reason)); break;
     case Decision::not_loaded: say("{}: not loaded: {}\n", name, printable(found.reason)); break;
   }
-  if (found.decision == Decision::rejected || found.decision == Decision::undecided) print_place(found);
+  if (found.decision == Decision::rejected && found.judged.model)
+    say("{}", explain_text(explanation(found)));
+  else if (found.decision == Decision::undecided)
+    print_place(found);
   if (command.log_level) say("{}", printable(found.verdict().log));
   if (command.cost && found.judged.model) print_cost(found);
   if (command.budget && stats.insns_processed > command.budget)
@@ -312,6 +331,12 @@ void put_json(base::JsonWriter& json, const Judgement& found, const VerifyComman
       json.member("insn", verdict.insn);
       json.member("text", instruction_text(found.judged, verdict.insn));
       put_place(json, place_of(found.judged, verdict.insn));
+      json.end();
+    }
+    if (found.decision == Decision::rejected) {
+      json.key("explanation");
+      json.object();
+      put_explanation(json, explanation(found));
       json.end();
     }
     json.member("insns_processed", verdict.stats.insns_processed);
@@ -352,7 +377,7 @@ Result<int> verify_object(const VerifyCommand& command) {
     if (!spec->find_program(name)) return fail(ENOENT, "{}: has no program '{}'", command.source, name);
   if (programs.empty()) return fail(ENOENT, "{}: has no programs", command.source);
   Side side;
-  TRY(prepare(command, side));
+  TRY(prepare(command, *spec, side));
   if (!side.btf) say(stderr, "note: no kernel BTF at {}; name one with --btf\n", host_btf);
 
   base::JsonWriter json(true);

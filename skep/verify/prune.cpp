@@ -71,8 +71,7 @@ bool Checker::reg_safe(const RegState& old, const RegState& current, Exactness e
     case Kind::scalar:
       if (masks_differ_) return old.value == current.value && ids.same_scalar(old.id, current.id);
       if (!old.precise && exactness == Exactness::pruning) return true;
-      if ((old.id & id_add_const) != 0 && (current.id & id_add_const) == 0) return false;
-      if (old.id != 0 && (old.id & id_add_const) == 0 && (current.id & id_add_const) != 0) return false;
+      if (old.id != 0 && (old.id & id_add_const) != (current.id & id_add_const)) return false;
       if ((old.id & id_add_const) != 0 && old.off != current.off) return false;
       return ids.same_scalar(old.id, current.id) && old.value.contains(current.value);
     case Kind::map_key:
@@ -336,6 +335,7 @@ Checker::InLoop Checker::compare_in_loop(State& old) {
   if (may_loop(old, *state_) && states_equal(old, *state_, Exactness::exact) &&
       !iterators_differ(old, *state_) && old.may_goto_depth == state_->may_goto_depth &&
       old.callback_unrolls == state_->callback_unrolls) {
+    if (logging_) log_line_info();
     fail(EINVAL, "infinite loop detected at insn {}", at_);
     if (logging_) {
       note("cur state:");
