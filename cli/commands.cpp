@@ -63,8 +63,10 @@ constexpr Option btf_dump_options[] = {
 
 constexpr Option verify_options[] = {
     {"prog", "NAME", "only this program; may be given again"},
-    {"kernel", "VERSION", "whose rules count: 6.18 (if not given), 6.12, 6.1"},
-    {"btf", "FILE", "the kernel's types; those of the running kernel if not given"},
+    {"kernel", "VERSION[,...]",
+     "whose rules count: 6.18 (if not given), or 5.0 to 6.18; several: a table of programs and versions"},
+    {"btf", "[VERSION=]FILE",
+     "the kernel's types (of that version), or a directory of such files; if not given the running kernel's"},
     {"unprivileged", "", "judge as for a task without CAP_BPF and CAP_PERFMON"},
     {"log", "LEVEL",
      "print the verifier's log: 1 the path to a rejection, 2 every state, 4 the figures (added up)"},
@@ -115,7 +117,13 @@ constexpr Command table[] = {
      "line), or\n"
      "undecided: it does something that this verifier does not judge yet, which is named. An accept is "
      "always a\n"
-     "statement. Exits with 0 when all programs are accepted, else with 1.",
+     "statement. Exits with 0 when all programs are accepted, else with 1.\n"
+     "\n"
+     "With several versions (--kernel 5.4,6.1,6.18) it prints a table of programs and versions: loads, or what "
+     "the\n"
+     "version lacks, with the reasons below. Versions other than 6.1, 6.12 and 6.18 are judged by table only. "
+     "--btf may\n"
+     "be given for each version: --btf 6.1=FILE, or a directory of files that are named like the versions.",
      verify_options, run_verify},
     {"prog dump", "OBJECT|SOURCE.c", 1, 1, "print the instructions of the programs of an object", "",
      prog_dump_options, run_prog_dump},

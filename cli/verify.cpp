@@ -2,43 +2,27 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 #include "cli/commands.h"
 #include "cli/compile.h"
 #include "cli/explain_text.h"
+#include "cli/judge.h"
 #include "cli/text.h"
+#include "cli/verify_matrix.h"
 #include "skep/base/diagnostics.h"
-#include "skep/base/file.h"
 #include "skep/base/json.h"
-#include "skep/isa/decode.h"
-#include "skep/isa/print.h"
-#include "skep/kernel/kernel.h"
-#include "skep/object/load.h"
 #include "skep/object/parse.h"
-#include "skep/runtime/verify_sys.h"
-#include "skep/uapi/helpers.h"
-#include "skep/uapi/prog_types.h"
 
 namespace skep::cli {
 
 namespace {
 
-constexpr std::string_view host_btf = "/sys/kernel/btf/vmlinux";
-
-// The kernels whose rules the verifier has, and that its verdicts are held against.
-constexpr struct {
-  std::string_view name;
-  uapi::KernelVersion version;
-} kernels[] = {{"6.18", {6, 18, 0}}, {"6.12", {6, 12, 0}}, {"6.1", {6, 1, 0}}};
-
 struct VerifyCommand {
   std::string source;
   std::vector<std::string> programs;
-  uapi::KernelVersion version = kernels[0].version;
-  std::string version_name{kernels[0].name};
-  std::string btf;
+  std::vector<Kernel> kernels;
+  std::vector<std::string> btf;
   std::uint32_t log_level = 0;
   std::uint64_t budget = 0;  // 0: none
   bool cost = false, unprivileged = false, json = false, strict = false;
@@ -48,14 +32,14 @@ Result<VerifyCommand> read_options(const Arguments& arguments) {
   VerifyCommand out;
   out.source = arguments.positional[0];
   out.programs = arguments.all("prog");
-  if (const std::string* name = arguments.find("kernel")) {
-    auto known =
-        std::find_if(std::begin(kernels), std::end(kernels), [&](auto& k) { return k.name == *name; });
-    if (known == std::end(kernels)) return fail(EINVAL, "--kernel is '{}', must be 6.18, 6.12 or 6.1", *name);
-    out.version = known->version;
-    out.version_name = known->name;
-  }
-  if (const std::string* file = arguments.find("btf")) out.btf = *file;
+  for (const std::string& list : arguments.all("kernel"))
+    for (std::size_t at = 0; at <= list.size();) {
+      const std::size_t comma = std::min(list.find(',', at), list.size());
+      out.kernels.push_back(TRY(read_kernel(std::string_view(list).substr(at, comma - at))));
+      at = comma + 1;
+    }
+  if (out.kernels.empty()) out.kernels.push_back(newest_kernel());
+  out.btf = arguments.all("btf");
   if (const std::string* level = arguments.find("log"))
     out.log_level = static_cast<std::uint32_t>(TRY(parse_number("log", *level, 1, 7)));
   if (const std::string* n = arguments.find("budget"))
@@ -64,134 +48,9 @@ Result<VerifyCommand> read_options(const Arguments& arguments) {
   out.unprivileged = arguments.has("unprivileged");
   out.json = arguments.has("json");
   out.strict = arguments.has("strict");
-  return out;
-}
-
-enum class Decision : std::uint8_t { accepted, rejected, undecided, not_loaded };
-constexpr std::string_view decision_names[] = {"accepted", "rejected", "undecided", "not loaded"};
-
-struct Place {
-  std::string function;
-  std::string file;
-  std::uint32_t line = 0, column = 0;
-  std::string_view text;  // the source line, as the BTF holds it
-  auto operator<=>(const Place&) const = default;
-};
-
-// One program and what was found.
-struct Judgement {
-  const object::ProgramSpec* program = nullptr;
-  Decision decision{};
-  int code = 0;
-  std::string reason;
-  runtime::Judged judged;  // model is null when the verifier was not reached
-
-  const verify::Verdict& verdict() const { return judged.verdict; }
-};
-
-// Where an instruction comes from; line 0: not known.
-Place place_of(const runtime::Judged& judged, isa::Slot slot) {
-  Place out;
-  if (!judged.model) return out;
-  const verify::ProgModel& prog = judged.model->model.prog;
-  isa::Slot function_start = 0;
-  for (const verify::SubprogFacts& sub : judged.verdict.subprogs)
-    if (slot >= sub.first && slot < sub.end) {
-      out.function = sub.name;
-      function_start = sub.first;
-    }
-  if (out.function.empty() && judged.verdict.subprogs.empty()) out.function = prog.name;
-  if (!prog.btf) return out;
-  auto after = std::upper_bound(prog.lines.begin(), prog.lines.end(), slot,
-                                [](isa::Slot s, const verify::LineInfo& line) { return s < line.slot; });
-  // Code that the compiler made up has line 0: it belongs to what stands before it.
-  do {
-    if (after == prog.lines.begin() || (--after)->slot < function_start) return out;
-  } while (after->line_col >> 10 == 0);
-  out.file = prog.btf->string(after->file_off);
-  out.line = after->line_col >> 10;
-  out.column = after->line_col & 0x3ff;
-  out.text = prog.btf->string(after->line_off);
-  return out;
-}
-
-std::string instruction_text(const runtime::Judged& judged, isa::Slot slot) {
-  if (!judged.model || slot >= judged.model->model.prog.insns.size()) return "";
-  auto decoded = isa::decode(judged.model->model.prog.insns, slot);
-  if (!decoded) return "";
-  constexpr std::string_view call = "call ";
-  auto name = [](std::uint32_t id) {
-    const uapi::Helper* helper = uapi::find_helper(id);
-    return helper ? helper->name : std::string_view();
-  };
-  std::string text = isa::print(*decoded, {.dialect = isa::Dialect::log, .helper_name = name});
-  bool named = decoded->row().operation == isa::Operation::call_helper &&
-               uapi::find_helper(static_cast<std::uint32_t>(decoded->imm_low()));
-  if (named && text.starts_with(call)) text.insert(call.size(), "bpf_");
-  return text;
-}
-
-// What is read once for all programs.
-struct Side {
-  Buffer btf_bytes;
-  std::optional<btf::Btf> btf;
-  std::string kconfig, kallsyms;
-};
-
-Result<void> prepare(const VerifyCommand& command, const object::ObjectSpec& spec, Side& side) {
-  std::string path = command.btf.empty() ? std::string(host_btf) : command.btf;
-  Result<Buffer> bytes = base::read_file(path);
-  if (bytes) {
-    side.btf_bytes = std::move(*bytes);
-    auto btf = btf::Btf::parse(side.btf_bytes);
-    if (!btf) return Failure(std::move(btf).error().in(path));
-    side.btf = std::move(*btf);
-  } else if (!command.btf.empty()) {
-    return Failure(std::move(bytes).error());
-  }
-  if (spec.externs.empty())
-    return {};  // the symbols of a kernel take longer to read than most programs to verify
-  kernel::Kernel here;
-  if (auto text = here.kconfig()) side.kconfig = std::move(*text);
-  if (auto text = here.kallsyms()) side.kallsyms = std::move(*text);
-  return {};
-}
-
-Judgement judge(const object::ObjectSpec& spec, const object::ProgramSpec& program,
-                const VerifyCommand& command, const Side& side) {
-  runtime::VerifyOptions options;
-  options.kernel_btf_bytes = side.btf_bytes;
-  options.around.kernel_btf = side.btf ? &*side.btf : nullptr;
-  options.around.version = command.version;
-  if (command.unprivileged) options.around.privileges = verify::Privileges::none();
-  options.around.cpus = kernel::Kernel().possible_cpus();
-  options.kconfig = side.kconfig;
-  options.kallsyms = side.kallsyms;
-  options.own_log_level = true;
-  options.verify.log_level = command.log_level;
-  runtime::VerifySys sys(std::move(options));
-  object::LoadOptions load;
-  load.programs = {program.name};
-  load.btf = side.btf ? &*side.btf : nullptr;
-  load.log_level = 1;  // one attempt; the log is taken from the verdict
-  Result<object::Object> loaded = object::load(sys, spec, load);
-
-  Judgement out;
-  out.program = &program;
-  if (sys.judged().empty()) {
-    out.decision = Decision::not_loaded;
-    if (!loaded) {
-      out.code = loaded.error().code;
-      out.reason = loaded.error().message;
-    }
-    return out;
-  }
-  out.judged = sys.judged().back();
-  out.code = out.verdict().code;
-  out.reason = out.verdict().reason;
-  out.decision = out.verdict().accepted      ? Decision::accepted
-                 : out.verdict().unsupported ? Decision::undecided
-                                             : Decision::rejected;
+  if (out.kernels.size() > 1)
+    for (std::string_view name : {"log", "cost", "budget"})
+      if (arguments.has(name)) return fail(EINVAL, "--{} is of one version: give one --kernel", name);
   return out;
 }
 
@@ -243,11 +102,6 @@ void print_cost(const Judgement& found) {
 }
 
 // --- Output ---
-
-std::string type_name(const object::ProgramSpec& program) {
-  const uapi::ProgTypeRow* row = uapi::find_prog_type(program.type);
-  return row ? std::string(row->name) : "unknown type";
-}
 
 void print_place(const Judgement& found) {
   const runtime::Judged& judged = found.judged;
@@ -304,22 +158,13 @@ void print_text(const Judgement& found, const VerifyCommand& command) {
         grouped(command.budget));
 }
 
-void put_place(base::JsonWriter& json, const Place& place) {
-  if (!place.function.empty()) json.member("function", place.function);
-  if (!place.line) return;
-  json.member("file", place.file);
-  json.member("line", place.line);
-  if (place.column) json.member("column", place.column);
-  json.member("source", place.text);
-}
-
 void put_json(base::JsonWriter& json, const Judgement& found, const VerifyCommand& command) {
   const verify::Verdict& verdict = found.verdict();
   json.object();
   json.member("name", found.program->name);
   json.member("section", found.program->section);
   json.member("type", type_name(*found.program));
-  json.member("verdict", decision_names[static_cast<std::size_t>(found.decision)]);
+  json.member("verdict", decision_name(found.decision));
   if (found.decision != Decision::accepted) {
     json.member("errno", found.code);
     json.member("reason", found.reason);
@@ -376,19 +221,27 @@ Result<int> verify_object(const VerifyCommand& command) {
   for (const std::string& name : command.programs)
     if (!spec->find_program(name)) return fail(ENOENT, "{}: has no program '{}'", command.source, name);
   if (programs.empty()) return fail(ENOENT, "{}: has no programs", command.source);
+  if (command.kernels.size() > 1)
+    return print_matrix(
+        {command.source, *spec, programs, command.kernels, command.btf, command.unprivileged, command.json});
+  const Kernel& kernel = command.kernels[0];
   Side side;
-  TRY(prepare(command, *spec, side));
+  const std::string types = TRY(btf_for(command.btf, kernel));
+  TRY(read_side(types, *spec, side));
   if (!side.btf) say(stderr, "note: no kernel BTF at {}; name one with --btf\n", host_btf);
+  if (!kernel.judged) say(stderr, "note: {} is {}\n", kernel.name, not_judged);
 
+  JudgeOptions how{kernel.version, command.unprivileged, command.log_level};
   base::JsonWriter json(true);
   json.object();
   json.member("object", command.source);
-  json.member("kernel", command.version_name);
+  json.member("kernel", kernel.name);
+  json.member("judged", kernel.judged);
   json.key("programs");
   json.array();
   bool all_well = true;
   for (const object::ProgramSpec* program : programs) {
-    Judgement found = judge(*spec, *program, command, side);
+    Judgement found = judge(*spec, *program, how, side);
     all_well = all_well && found.decision == Decision::accepted &&
                (!command.budget || found.verdict().stats.insns_processed <= command.budget);
     if (command.json)

@@ -59,6 +59,9 @@ Result<uapi::Handle> Loader::create_map(MapSpec& map, int inner_fd, bool inner) 
   create.value_size = map.value_size;
   create.max_entries = map.max_entries;
   create.flags = map.flags;
+  // Before 5.5 arrays could not be mapped: libbpf drops the flag there too, the others work without.
+  constexpr uapi::KernelVersion maps_arrays{5, 5, 0};
+  if (map.is_internal() && sys_.kernel_version() < maps_arrays) create.flags &= ~uapi::map_mmapable;
   create.inner_map_fd = inner_fd;
   create.ifindex = map.ifindex;
   create.extra = map.map_extra;

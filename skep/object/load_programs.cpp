@@ -77,6 +77,27 @@ constexpr HookName hook_names[] = {
     {uapi::AttachType::trace_iter, "bpf_iter_", btf::Kind::func},
 };
 
+// Before 5.5 one helper read from both address spaces. libbpf puts it there for the newer two as well,
+// without which no program that reads kernel memory by CO-RE would load.
+struct OldHelper {
+  std::int32_t id, before_5_5;
+};
+constexpr OldHelper old_helpers[] = {
+    {112, 4},   // probe_read_user -> probe_read
+    {113, 4},   // probe_read_kernel
+    {114, 45},  // probe_read_user_str -> probe_read_str
+    {115, 45},  // probe_read_kernel_str
+};
+void use_old_helpers(std::vector<Insn>& insns) {
+  constexpr std::uint8_t call = 0x85, lddw = 0x18;
+  for (std::size_t i = 0; i < insns.size(); i += insns[i].opcode == lddw ? 2 : 1)
+    for (const OldHelper& old : old_helpers)
+      if (insns[i].opcode == call && insns[i].src() == 0 && insns[i].imm == old.id) {
+        insns[i].imm = old.before_5_5;
+        break;
+      }
+}
+
 }  // namespace
 
 // The id of what a tracing or LSM program hooks; 0 for program types that name nothing.
@@ -175,6 +196,7 @@ Result<void> Loader::load_program(Program& program) {
     for (std::string& text : notes) note(std::move(text));
   }
   TRY(relocate(spec));
+  if (sys_.kernel_version() < uapi::KernelVersion{5, 5, 0}) use_old_helpers(spec.insns);
 
   uapi::ProgLoad load;
   load.type = spec.type;

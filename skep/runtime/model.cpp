@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "skep/uapi/attach_types.h"
 #include "skep/uapi/flags.h"
 #include "skep/uapi/prog_types.h"
 
@@ -166,6 +167,19 @@ Result<std::size_t> count_records(Bytes records, std::uint32_t size, std::uint32
   return count;
 }
 
+// As many instructions as the version takes from this task.
+Result<void> check_size(const LoadRequest& request, const verify::Privileges& may, std::uint16_t version,
+                        uapi::Missing& lacks) {
+  constexpr std::uint32_t small = 4096, large = 1'000'000;
+  const bool old = version < uapi::rule_row(uapi::Rule::million).since;
+  const std::uint32_t limit = may.bpf && !old ? large : small;
+  const std::size_t size = request.insns.size();
+  if (size != 0 && size <= limit) return {};
+  if (size > small) lacks = uapi::missing(uapi::Rule::million);
+  if (!old) lacks.since = 0;
+  return fail(E2BIG, "{} instructions, must be 1 to {}", size, limit);
+}
+
 }  // namespace
 
 bool is_gpl(std::string_view license) {
@@ -174,15 +188,21 @@ bool is_gpl(std::string_view license) {
   return std::find(std::begin(compatible), std::end(compatible), license) != std::end(compatible);
 }
 
-Result<void> check_before_verifier(const LoadRequest& request, const Surroundings& around, Descriptors& fds) {
-  constexpr std::uint32_t limit_privileged = 1'000'000, limit_unprivileged = 4096;
+Result<void> check_before_verifier(const LoadRequest& request, const Surroundings& around, Descriptors& fds,
+                                   uapi::Missing* missing) {
   const verify::Privileges& may = around.privileges;
+  const std::uint16_t version = uapi::since(around.version.major, around.version.minor);
+  uapi::Missing unheard;
+  uapi::Missing& lacks = missing ? *missing : unheard;
   const uapi::ProgTypeRow* row = uapi::find_prog_type(request.type);
-  if (!row || row->since > uapi::since(around.version.major, around.version.minor))
+  if (row && row->since > version) lacks = {uapi::Lack::program_type, std::string(row->name), row->since};
+  if (!row || row->since > version)
     return fail(EINVAL, "there is no program type {}", static_cast<std::uint32_t>(request.type));
-  std::uint32_t limit = may.bpf ? limit_privileged : limit_unprivileged;
-  if (request.insns.empty() || request.insns.size() > limit)
-    return fail(E2BIG, "{} instructions, must be 1 to {}", request.insns.size(), limit);
+  if (const uapi::FlagRow* flag = uapi::unknown_flag(uapi::program_flag_rows(), request.flags, version)) {
+    lacks = {uapi::Lack::program_flag, std::string(flag->name), flag->since};
+    return fail(EINVAL, "there is no prog_flags bit {:#x} ({})", flag->bit, flag->name);
+  }
+  TRY(check_size(request, may, version, lacks));
   if (request.type != ProgType::socket_filter && request.type != ProgType::cgroup_skb && !may.bpf)
     return fail(EPERM, "program type {} needs CAP_BPF", row->name);
   if (is_one_of(request.type, net_admin_types) && !may.net_admin && !may.sys_admin)
@@ -203,6 +223,13 @@ Result<void> check_before_verifier(const LoadRequest& request, const Surrounding
     return fail(EINVAL, "expected_attach_type {}: must be 0 for extensions",
                 static_cast<std::uint32_t>(request.attach_type));
   uapi::AttachType attach_type = uapi::fixed_attach_type(request.type, request.attach_type);
+  // Checked at load for these types; struct_ops programs name a member there.
+  const bool checked = row->needs_attach_type || row->needs_btf_target;
+  const uapi::AttachTypeRow* hook = uapi::find_attach_type(attach_type);
+  if (checked && hook && request.type != ProgType::struct_ops && hook->since > version) {
+    lacks = {uapi::Lack::attach_type, std::string(hook->name), hook->since};
+    return fail(EINVAL, "there is no attach type {}", static_cast<std::uint32_t>(attach_type));
+  }
   if (row->needs_attach_type && !uapi::takes_attach_type(request.type, attach_type))
     return fail(EINVAL, "expected_attach_type {} does not go with program type {}",
                 static_cast<std::uint32_t>(attach_type), row->name);

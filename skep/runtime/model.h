@@ -11,6 +11,7 @@
 
 #include "skep/base/bytes.h"
 #include "skep/base/result.h"
+#include "skep/uapi/history.h"
 #include "skep/uapi/sys.h"
 #include "skep/verify/model.h"
 
@@ -81,7 +82,9 @@ bool is_gpl(std::string_view license);
 
 // What bpf(2) refuses before the verifier looks at the program: privileges, limits, program and attach types
 // that do not go together. The error carries the kernel's errno.
-Result<void> check_before_verifier(const LoadRequest& request, const Surroundings& around, Descriptors& fds);
+// If the reason is that around.version lacks something, `missing` (where given) says what.
+Result<void> check_before_verifier(const LoadRequest& request, const Surroundings& around, Descriptors& fds,
+                                   uapi::Missing* missing = nullptr);
 
 // The model of a load. A descriptor of no map becomes an index outside of model.maps, which verify() refuses
 // where it stands. EINVAL, EBADF as the kernel has them for btf_fd and attach_fd.

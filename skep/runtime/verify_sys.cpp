@@ -142,10 +142,19 @@ long VerifySys::btf_load(const uapi::BtfLoadAttr& attr) {
 }
 
 long VerifySys::map_create(const uapi::MapCreateAttr& attr) {
+  missing_ = {};
   if (Result<void> allowed = uapi::check_map_create(attr); !allowed) return -allowed.error().code;
+  const std::uint16_t version = uapi::since(options_.around.version.major, options_.around.version.minor);
   const uapi::MapTypeRow* row = uapi::find_map_type(static_cast<MapType>(attr.map_type));
-  if (!row || row->since > uapi::since(options_.around.version.major, options_.around.version.minor))
+  if (!row) return -EINVAL;
+  if (row->since > version) {
+    missing_ = {uapi::Lack::map_type, std::string(row->name), row->since};
     return -EINVAL;
+  }
+  if (const uapi::FlagRow* flag = uapi::unknown_flag(uapi::map_flag_rows(), attr.map_flags, version)) {
+    missing_ = {uapi::Lack::map_flag, std::string(flag->name), flag->since};
+    return -EINVAL;
+  }
   const verify::Privileges& may = options_.map_privileges;
   if (row->privilege == uapi::MapPrivilege::cap_bpf && !may.bpf) return -EPERM;
   if (row->privilege == uapi::MapPrivilege::cap_net_admin && !may.net_admin) return -EPERM;
@@ -232,7 +241,8 @@ long VerifySys::prog_load(uapi::ProgLoadAttr& attr) {
     judged_.push_back(std::move(judged));
     return -static_cast<long>(error.code);
   };
-  if (Result<void> allowed = check_before_verifier(request, options_.around, *this); !allowed)
+  if (Result<void> allowed = check_before_verifier(request, options_.around, *this, &judged.verdict.missing);
+      !allowed)
     return refuse(std::move(allowed.error()));
   if (attr.func_info_cnt != 0 || attr.line_info_cnt != 0) {
     auto records = [](std::uint64_t at, std::uint32_t count, std::uint32_t size) {

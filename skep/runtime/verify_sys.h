@@ -42,6 +42,9 @@ class VerifySys final : public uapi::Sys, private Descriptors {
   // Every load so far.
   const std::vector<Judged>& judged() const { return judged_; }
 
+  // What around.version lacks, if that is why the last BPF_MAP_CREATE failed; else nothing.
+  const uapi::Missing& missing() const { return missing_; }
+
   std::string_view side() const override { return "verifier"; }
   // BPF_BTF_LOAD, BPF_MAP_CREATE, BPF_MAP_UPDATE_ELEM, BPF_MAP_FREEZE, BPF_PROG_LOAD, BPF_OBJ_PIN (which
   // keeps nothing), BPF_OBJ_GET (ENOENT); the others: EINVAL. The log of a load is cut at its beginning to
@@ -83,6 +86,7 @@ class VerifySys final : public uapi::Sys, private Descriptors {
   VerifyOptions options_;
   std::map<int, Open> open_;
   std::vector<Judged> judged_;
+  uapi::Missing missing_;
   std::uint64_t fd_array_ = 0;  // of the load in progress
 };
 

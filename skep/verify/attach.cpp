@@ -91,6 +91,14 @@ std::optional<ReturnBounds> Checker::lsm_return_range() const {
 // May this program use the maps that it names?
 bool Checker::check_maps() {
   const bool sleepable = (prog().flags & prog_flag::sleepable) != 0;
+  const KernelVersion may_sleep = uapi::sleepable_since(prog().type);
+  const bool raw = prog().type == ProgType::tracing && prog().attach_type == uapi::AttachType::trace_raw_tp;
+  if (sleepable && (may_sleep == 0 || raw))
+    return fail(EINVAL,
+                "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable");
+  if (sleepable && may_sleep > model_.kernel)
+    return lacks({uapi::Lack::program_flag, "BPF_F_SLEEPABLE", may_sleep}, EINVAL,
+                 "programs of this type cannot be sleepable");
   if (model_.maps.size() > 64 + 64)
     return fail(E2BIG, "The total number of maps per program has reached the limit of 64");
   for (std::size_t i = 0; i < model_.maps.size(); i++) {

@@ -225,8 +225,10 @@ bool HelperCall::releases(unsigned index) const {
 bool HelperCall::allowed() {
   helper_ = insn_.imm < 0 || insn_.imm > 0xffffff ? nullptr
                                                   : uapi::find_helper(static_cast<std::uint32_t>(insn_.imm));
-  if (helper_ == nullptr || helper_->since > c.model().kernel)
-    return c.fail(EINVAL, "invalid func unknown#{}", insn_.imm);
+  if (helper_ != nullptr && helper_->since > c.model().kernel)
+    return c.lacks({uapi::Lack::helper, std::string(helper_->name), helper_->since}, EINVAL,
+                   "invalid func unknown#{}", insn_.imm);
+  if (helper_ == nullptr) return c.fail(EINVAL, "invalid func unknown#{}", insn_.imm);
   id_ = helper_->id;
   types_ = helper_types(id_);
   const ProgType type = rules_of(c.prog());

@@ -102,6 +102,16 @@ class Checker {
   [[gnu::noinline, gnu::cold]] bool fail(int code, fmt::format_string<Args...> format, Args&&... args) {
     return fail_with(code, fmt::format(format, std::forward<Args>(args)...));
   }
+  // The same, because Model::kernel lacks something.
+  template <class... Args>
+  [[gnu::noinline, gnu::cold]] bool lacks(uapi::Missing what, int code, fmt::format_string<Args...> format,
+                                          Args&&... args) {
+    const bool first = verdict_.reason.empty();
+    fail_with(code, fmt::format(format, std::forward<Args>(args)...));
+    if (first) verdict_.missing = std::move(what);
+    return false;
+  }
+  bool has(uapi::Rule rule) const { return model_.kernel >= uapi::rule_row(rule).since; }
   // What this verifier does not know: a rejection that says so and is counted apart.
   template <class... Args>
   [[gnu::noinline, gnu::cold]] bool unsupported(fmt::format_string<Args...> format, Args&&... args) {
@@ -469,7 +479,11 @@ class Checker {
   std::string log_;
   Records records_;
 
-  // What Linux learnt when.
+  std::uint64_t insn_limit_;  // instructions processed
+  std::size_t branch_limit_;  // pending
+
+  // What Linux learnt when; older rules are rows of uapi/history.h.
+  bool has_bounded_spills_ = true, has_narrow_spills_ = true;
   bool infers_not_null_ = true;       // 6.2: equal to a pointer that is not null
   bool loops_by_fallthrough_ = true;  // 6.7: a loop may close by an instruction that is no jump
   bool keeps_all_spills_ = true;  // 6.9: unbounded numbers keep their ids on the stack, fills may be narrower

@@ -7,15 +7,11 @@ namespace skep::verify {
 using isa::Class;
 using isa::Operation;
 
-namespace {
-
-constexpr std::size_t branch_limit = 8192;  // BPF_COMPLEXITY_LIMIT_JMP_SEQ
-
-}  // namespace
-
 State* Checker::push_branch(isa::Slot target, isa::Slot from, bool speculative) {
-  if (pending_.size() >= branch_limit) {
-    fail(E2BIG, "The sequence of {} jumps is too complex.", pending_.size() + 1);
+  if (pending_.size() >= branch_limit_) {
+    lacks(has(uapi::Rule::long_jumps) ? uapi::Missing{uapi::Lack::limit, "8192 branches"}
+                                      : uapi::missing(uapi::Rule::long_jumps),
+          E2BIG, "The sequence of {} jumps is too complex.", pending_.size() + 1);
     return nullptr;
   }
   State* branch = pool_.make();
@@ -72,8 +68,10 @@ bool Checker::explore() {
     previous_ = last;
     if (at_ >= code_.size()) return fail(EFAULT, "invalid insn idx {} insn_cnt {}", at_, code_.size());
     const Code& insn = code_[at_];
-    if (++insns_processed_ > options_.insn_limit)
-      return fail(E2BIG, "BPF program is too large. Processed {} insn", insns_processed_);
+    if (++insns_processed_ > insn_limit_)
+      return lacks(has(uapi::Rule::million) ? uapi::Missing{uapi::Lack::limit, "1M instructions"}
+                                            : uapi::missing(uapi::Rule::million),
+                   E2BIG, "BPF program is too large. Processed {} insn", insns_processed_);
     state_->last_insn = previous_;
     state_->insn = at_;
     Next next = Next::go_on;

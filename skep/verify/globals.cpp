@@ -157,6 +157,9 @@ bool Checker::read_pointer_arg(std::size_t index, btf::TypeId pointee, std::uint
     return fail(EINVAL, "arg#{} reference type('{} {}') size cannot be determined: {}", index, kind,
                 type.name(), -22);
   }
+  if (!has(uapi::Rule::memory_arguments))
+    return lacks(uapi::missing(uapi::Rule::memory_arguments), EINVAL, "Arg#{} type PTR is not supported yet.",
+                 index);
   arg.type = Argument::Type::mem;
   arg.flags = (given & tag_nonnull) != 0 ? std::uint16_t{0} : flag::maybe_null;
   arg.mem_size = *size;

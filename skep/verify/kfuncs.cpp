@@ -154,6 +154,7 @@ struct Callee {
   std::string_view name;
   btf::Type proto;
   const uapi::Kfunc* row = nullptr;
+  KernelVersion since = 0;  // of a row that is too new
   Special special = Special::none;
 };
 
@@ -178,6 +179,8 @@ bool find_callee(const Checker& c, const Code& insn, Callee& callee) {
   const uapi::Kfunc* row = uapi::find_kfunc(callee.name);
   if (row != nullptr && row->since <= c.model().kernel && (row->prog_types & uapi::bit(type)) != 0)
     callee.row = row;
+  else if (row != nullptr && row->since > c.model().kernel)
+    callee.since = row->since;
   if (insn.off == 0) callee.special = special_of(callee.name);
   return true;
 }
@@ -1176,6 +1179,9 @@ bool set_task_work_callback(Checker& c, const Frame& caller, Frame& callee, cons
 
 bool KfuncCall::run() {
   if (!find_callee(c, insn_, k_)) return c.fail(EINVAL, "kernel btf_id {} is not a function", insn_.imm);
+  if (k_.row == nullptr && k_.since != 0)
+    return c.lacks({uapi::Lack::kfunc, std::string(k_.name), k_.since}, EACCES,
+                   "calling kernel function {} is not allowed", k_.name);
   if (k_.row == nullptr) return c.fail(EACCES, "calling kernel function {} is not allowed", k_.name);
   if (has(kf::destructive) && !c.model().privileges.sys_admin)
     return c.fail(EACCES, "destructive kfunc calls require CAP_SYS_BOOT capability");

@@ -219,6 +219,7 @@ bool Checker::check_no_leak(int value, const char* where) {
 bool Checker::read_constant(const RegState& pointer, std::int32_t off, unsigned size, bool sign_extended,
                             RegState& dst) {
   const MapModel& map = *pointer.map();
+  if (!has(uapi::Rule::constant_maps)) return false;
   if (!pointer.value.is_const() || !map.frozen || (map.flags & map_rdonly_prog) == 0 || map.contents.empty())
     return false;
   const std::int64_t at = off + static_cast<std::int64_t>(pointer.value.value());

@@ -80,6 +80,7 @@ bool Checker::fail_with(int code, std::string text) {
     verdict_.reason = text;
     verdict_.code = code;
     verdict_.insn = at_;
+    verdict_.missing = {};
   }
   note("{}\n", text);
   return false;
@@ -443,7 +444,7 @@ void Checker::log_stats() {
   fmt::format_to(
       out,
       "processed {} insns (limit {}) max_states_per_insn {} total_states {} peak_states {} mark_read 0\n",
-      s.insns_processed, options_.insn_limit, s.max_states_per_insn, s.total_states, s.peak_states);
+      s.insns_processed, insn_limit_, s.max_states_per_insn, s.total_states, s.peak_states);
 }
 
 }  // namespace skep::verify

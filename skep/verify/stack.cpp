@@ -120,6 +120,10 @@ bool Checker::check_stack_access(unsigned number, std::int32_t off, unsigned siz
                           mode == Mode::write))
     return false;
   const bool fixed = pointer.value.is_const();
+  if (!fixed && !has(uapi::Rule::variable_stack))
+    return lacks(uapi::missing(uapi::Rule::variable_stack), EACCES,
+                 "variable stack access var_off={} off={} size={}", print_tnum(pointer.value.bits), off,
+                 size);
   const std::int32_t at = fixed ? off + static_cast<std::int32_t>(pointer.value.value()) : off;
   Frame& frame = state_->frame_of(pointer);
   if (mode == Mode::write)
@@ -150,7 +154,8 @@ bool Checker::write_stack(Frame& frame, std::int32_t off, unsigned size, int val
   slot = &frame.stack[slot_number];
   touched_slots_ |= std::uint64_t{1} << slot_number;
   const bool aligned = off % 8 == 0;
-  const bool keeps = keeps_all_spills_ || (source != nullptr && !source->value.is_unknown());
+  const bool keeps = source != nullptr && (keeps_all_spills_ || !source->value.is_unknown()) &&
+                     (has_bounded_spills_ || source->value.is_const()) && (has_narrow_spills_ || size == 8);
   if (source != nullptr && aligned && source->kind == Kind::scalar && bpf_capable() && keeps) {
     const bool fits = bits_used(*source) <= 8 * size;
     if (fits && keeps_all_spills_) link_before_copy(*source);

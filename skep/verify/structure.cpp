@@ -74,6 +74,9 @@ bool Checker::decode() {
   if (insns.empty() || insns.size() > 1'000'000) return fail(E2BIG, "program has {} insns", insns.size());
   if (!bpf_capable() && insns.size() > 4096)
     return fail(E2BIG, "program has {} insns, the limit is 4096", insns.size());
+  if (!has(uapi::Rule::million) && insns.size() > 4096)
+    return lacks(uapi::missing(uapi::Rule::million), E2BIG, "program has {} insns, the limit is 4096",
+                 insns.size());
   code_.assign(insns.size(), Code{});
   access_.assign(insns.size(), AccessMemo{});
   masking_.assign(insns.size(), Masking{});
@@ -92,7 +95,10 @@ bool Checker::decode() {
     const isa::Op& row = code.row();
     if ((row.since != 0 && model_.kernel < row.since) || row.since == 0) {
       at_ = slot;
-      return fail(EINVAL, "unknown opcode {:02x}", row.opcode);
+      const bool kfunc = row.operation == Operation::call_kfunc;
+      return lacks({kfunc ? uapi::Lack::kfunc : uapi::Lack::instruction, kfunc ? "" : std::string(row.name),
+                    row.since},
+                   EINVAL, "unknown opcode {:02x}", row.opcode);
     }
     if (code.dst >= register_count || code.src >= register_count) {
       at_ = slot;
@@ -198,7 +204,12 @@ bool Checker::check_jumps() {
       if (insn.slots == 0) continue;
       at_ = slot;
       const isa::Op& row = insn.row();
-      if (row.operation == Operation::call_helper && insn.imm == tail_call_id) subprog.has_tail_call = true;
+      if (row.operation == Operation::call_helper && insn.imm == tail_call_id) {
+        if (subprogs_.size() > 1 && !has(uapi::Rule::mixed_tail_calls))
+          return lacks(uapi::missing(uapi::Rule::mixed_tail_calls), EINVAL,
+                       "tail_calls are not allowed in programs with bpf-to-bpf calls");
+        subprog.has_tail_call = true;
+      }
       if (row.action == Class::packet_absolute || row.action == Class::packet_indirect)
         subprog.has_ld_abs = true;
       if (isa::jumps(row)) {
@@ -248,7 +259,7 @@ bool Checker::check_debug_info() {
       Subprog& subprog = subprogs_[i];
       subprog.func = info.type;
       subprog.name = func.name();
-      subprog.global = func.func_linkage() == btf::linkage::global;
+      subprog.global = func.func_linkage() == btf::linkage::global && has(uapi::Rule::global_functions);
       Result<btf::TypeId> result = btf.resolve(proto.type());
       const btf::Kind kind = result ? btf.type(*result).kind : btf::Kind::unkn;
       const bool scalar = kind == btf::Kind::int_ || kind == btf::Kind::enum_ || kind == btf::Kind::enum64;
@@ -388,8 +399,11 @@ bool Checker::check_flow() {
       if (seen[target] == unseen) {
         seen[target] = open;
         stack.push_back({target, 0});
-      } else if (seen[target] == open &&
-                 (!bpf_capable() || (!loops_by_fallthrough_ && !isa::jumps(code_[slot].row())))) {
+      } else if (seen[target] == open && (!bpf_capable() || !has(uapi::Rule::bounded_loops) ||
+                                          (!loops_by_fallthrough_ && !isa::jumps(code_[slot].row())))) {
+        if (bpf_capable() && !has(uapi::Rule::bounded_loops))
+          return lacks(uapi::missing(uapi::Rule::bounded_loops), EINVAL, "back-edge from insn {} to {}", slot,
+                       target);
         return fail(EINVAL, "back-edge from insn {} to {}", slot, target);
       }
     }

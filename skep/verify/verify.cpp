@@ -1,9 +1,13 @@
 // The passes of a verification, in order, each with the reason for its place.
 #include "skep/verify/verify.h"
 
+#include <algorithm>
+
 #include "skep/verify/checker.h"
 
 namespace skep::verify {
+
+using uapi::Rule;
 
 Checker::Checker(const Model& model, const Options& options)
     : model_(model),
@@ -14,6 +18,13 @@ Checker::Checker(const Model& model, const Options& options)
       records_(model) {
   if (model.prog.type == uapi::ProgType::ext && model.prog.target.prog != nullptr)
     prog_type_ = model.prog.target.prog->type;
+  // BPF_COMPLEXITY_LIMIT_INSNS and BPF_COMPLEXITY_LIMIT_JMP_SEQ of older kernels and of these.
+  constexpr std::uint64_t old_insn_limit = 131'072;
+  constexpr std::size_t old_branch_limit = 1024, branch_limit = 8192;
+  insn_limit_ = has(Rule::million) ? options.insn_limit : std::min(options.insn_limit, old_insn_limit);
+  branch_limit_ = has(Rule::long_jumps) ? branch_limit : old_branch_limit;
+  has_bounded_spills_ = has(Rule::bounded_spills);
+  has_narrow_spills_ = has(Rule::narrow_spills);
   infers_not_null_ = model.at_least(6, 2);
   loops_by_fallthrough_ = model.at_least(6, 7);
   keeps_all_spills_ = locks_in_functions_ = model.at_least(6, 9);
@@ -123,6 +134,7 @@ bool Checker::resolve_references() {
 
 Verdict Checker::run() {
   const bool good = pass();
+  if (good) verdict_.missing = {};
   Stats& stats = verdict_.stats;
   stats.insns_processed = insns_processed_;
   stats.peak_memory_bytes = pool_.peak_memory_bytes();

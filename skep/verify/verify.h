@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "skep/isa/insn.h"
+#include "skep/uapi/history.h"
 #include "skep/verify/model.h"
 
 namespace skep::verify {
@@ -76,7 +77,9 @@ struct Verdict {
   int code = 0;        // errno that BPF_PROG_LOAD fails with, positive; 0 when accepted
   std::string reason;  // the line that states it, in the kernel's wording
   isa::Slot insn = 0;  // where
-  std::string log;     // by Options::log_level
+  // What Model::kernel lacks and a later version may have, if that is why; else nothing.
+  uapi::Missing missing;
+  std::string log;  // by Options::log_level
   Stats stats;
   std::vector<InsnFacts> facts;  // by slot
   std::vector<SubprogFacts> subprogs;

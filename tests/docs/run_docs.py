@@ -47,7 +47,7 @@ with tempfile.TemporaryDirectory() as folder:
                 command = line.removeprefix("sudo ").removeprefix("$ ")
                 if not command.startswith("skep "):
                     continue
-                if "--kernel" in command and not privileged:
+                if command.startswith("skep run") and "--kernel" in command and not privileged:
                     skipped += 1
                     continue
                 done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True,

@@ -17,6 +17,7 @@
 #include "skep/object/load.h"
 #include "skep/object/parse.h"
 #include "skep/uapi/flags.h"
+#include "skep/uapi/history.h"
 
 namespace skep::selftests {
 namespace {
@@ -58,7 +59,8 @@ constexpr FlagName flag_names[] = {
     {"BPF_F_TEST_REG_INVARIANTS", uapi::load_test_reg_invariants},
 };
 
-void apply_flags(object::ObjectSpec& spec) {
+// Flags that the version does not know are left out, as they were when its answers were recorded.
+void apply_flags(object::ObjectSpec& spec, const uapi::KernelVersion& version) {
   constexpr std::string_view prefix = "comment:test_prog_flags=";
   if (!spec.btf) return;
   const btf::Btf& btf = *spec.btf;
@@ -73,6 +75,10 @@ void apply_flags(object::ObjectSpec& spec) {
     if (clear) name.remove_prefix(1);
     for (const FlagName& row : flag_names)
       if (row.name == name) program->flags = clear ? program->flags & ~row.flag : program->flags | row.flag;
+    const std::uint16_t number = uapi::since(version.major, version.minor);
+    while (const uapi::FlagRow* unknown =
+               uapi::unknown_flag(uapi::program_flag_rows(), program->flags, number))
+      program->flags &= ~unknown->bit;
   }
 }
 
@@ -232,7 +238,7 @@ bool write_all(int fd, base::Bytes bytes) {
     object::OpenOptions open;
     open.name = object::object_name(records[0].file);
     spec = object::parse(*bytes, open, warnings);
-    if (spec) apply_flags(*spec);
+    if (spec) apply_flags(*spec, options.verify.around.version);
     if (spec && options.weak_externs)
       for (object::ExternSpec& ext : spec->externs) ext.weak = true;
   } else {

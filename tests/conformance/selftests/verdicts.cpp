@@ -14,6 +14,7 @@
 #include "skep/base/file.h"
 #include "skep/kernel/kernel.h"
 #include "tests/conformance/selftests/record.h"
+#include "tests/conformance/selftests/structs.h"
 #include "tests/conformance/selftests/trial.h"
 #include "tests/support/xz.h"
 
@@ -37,6 +38,7 @@ constexpr char usage_text[] =
   --jobs N, --seconds N    processes at once; time for one program
   --no-messages     do not look for the tests' expected messages (quicker)
   --slowest N       the N programs that took longest
+  --structs [FILE] [--live] [--list] [--require P]   instead: the old tests, as `structs` writes them
   --require A,B     fail when less than A % of verifier_* or B % of the others agree, or an accept is unsafe
 )";
 
@@ -453,6 +455,7 @@ int run(Settings& settings) {
 }  // namespace
 
 int main(int count, char** words) {
+  if (count > 1 && std::string_view(words[1]) == "--structs") return run_structs(count - 2, words + 2);
   Settings settings;
   if (!parse(count, words, settings)) {
     fmt::print(stderr, "{}", usage_text);
