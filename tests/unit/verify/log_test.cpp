@@ -211,15 +211,28 @@ TEST(Explain, old_and_new_logs_alike) {
   }
 }
 
-// docs/verify.md lists the table.
-TEST(Explain, docs_list_every_category) {
-  std::ifstream file(std::string(SKEP_SOURCE_DIR) + "/docs/verify.md");
+std::string read(const char* path) {
+  std::ifstream file(std::string(SKEP_SOURCE_DIR) + path);
   std::stringstream text;
   text << file.rdbuf();
+  return text.str();
+}
+
+// The example in docs/verify.md is what the golden test sees.
+TEST(Explain, docs_example_is_real) {
+  const std::string golden = read("/tests/golden/explain/map_value_not_null_checked.txt");
+  ASSERT_FALSE(golden.empty());
+  EXPECT_NE(read("/docs/verify.md").find("```\n" + golden + "```"), std::string::npos)
+      << "docs/verify.md should have:\n"
+      << golden;
+}
+
+// docs/verify.md lists the table.
+TEST(Explain, docs_list_every_category) {
   std::string rows = "| id | what it means |\n|---|---|\n";
   for (const Category& category : categories())
     rows += "| `" + std::string(category.id) + "` | " + std::string(category.meaning) + " |\n";
-  EXPECT_NE(text.str().find(rows), std::string::npos) << "docs/verify.md should have:\n" << rows;
+  EXPECT_NE(read("/docs/verify.md").find(rows), std::string::npos) << "docs/verify.md should have:\n" << rows;
 }
 
 }  // namespace
