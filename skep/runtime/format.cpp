@@ -1,6 +1,7 @@
 // Formatting for BPF programs.
 #include "skep/runtime/format.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -19,6 +20,10 @@ struct Output {
     if (length + 1 < room) to[length] = c;
     length++;
   }
+  void fill(char c, std::size_t count) {
+    if (length + 1 < room) std::memset(to + length, c, std::min(count, room - 1 - length));
+    length += count;
+  }
   void put(std::string_view text) {
     for (char c : text) put(c);
   }
@@ -31,14 +36,11 @@ void put_padded(Output& out, const Spec& spec, std::string_view prefix, std::str
   std::size_t length = prefix.size() + text.size();
   std::size_t pad = spec.width > length ? spec.width - length : 0;
   bool zeros = number && spec.zero && !spec.minus;
-  if (!spec.minus && !zeros)
-    for (std::size_t i = 0; i < pad; i++) out.put(' ');
+  if (!spec.minus && !zeros) out.fill(' ', pad);
   out.put(prefix);
-  if (zeros)
-    for (std::size_t i = 0; i < pad; i++) out.put('0');
+  if (zeros) out.fill('0', pad);
   out.put(text);
-  if (spec.minus)
-    for (std::size_t i = 0; i < pad; i++) out.put(' ');
+  if (spec.minus) out.fill(' ', pad);
 }
 
 void put_number(Output& out, const Spec& spec, std::uint64_t value, bool is_signed, unsigned base, bool upper,

@@ -21,6 +21,7 @@ enum class Conversion : std::uint8_t {
 };
 
 struct FormatPiece {
+  static constexpr std::size_t most_width = (std::size_t{1} << 23) - 1;  // larger ones count as this
   Conversion conversion = Conversion::text;
   std::string_view text;
   bool minus = false, plus = false, space = false, zero = false;
