@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/compile.h"
+#include "cli/explain_text.h"
 #include "cli/text.h"
 #include "skep/base/diagnostics.h"
 #include "skep/base/file.h"
@@ -264,6 +265,18 @@ void print_place(const Judgement& found) {
         place.function.empty() ? "" : fmt::format(" of {}", printable(place.function)), printable(insn));
 }
 
+// The rejection explained, from the log of its path. Verified again if that was not asked for.
+verify::Explanation explanation(const Judgement& found) {
+  const verify::Model& model = found.judged.model->model;
+  const verify::Verdict* verdict = &found.verdict();
+  verify::Verdict again;
+  if (verdict->log.empty()) {
+    again = verify::verify(model, {.log_level = verify::log_level::reasons});
+    verdict = &again;
+  }
+  return verify::explain(verify::parse_log(verdict->log), program_text(model.prog, *verdict));
+}
+
 void print_text(const Judgement& found, const VerifyCommand& command) {
   const verify::Stats& stats = found.verdict().stats;
   std::string name = fmt::format("{} ({})", printable(found.program->name), type_name(*found.program));
@@ -272,12 +285,16 @@ void print_text(const Judgement& found, const VerifyCommand& command) {
       say("{}: accepted, {} instructions processed\n", name, grouped(stats.insns_processed));
       break;
     case Decision::rejected:
-      say("{}: rejected ({}): {}\n", name, base::errno_name(found.code), printable(found.reason));
+      say("{}: rejected ({}){}\n", name, base::errno_name(found.code),
+          found.judged.model ? "" : ": " + printable(found.reason));
       break;
     case Decision::undecided: say("{}: undecided: {}\n", name, printable(found.reason)); break;
     case Decision::not_loaded: say("{}: not loaded: {}\n", name, printable(found.reason)); break;
   }
-  if (found.decision == Decision::rejected || found.decision == Decision::undecided) print_place(found);
+  if (found.decision == Decision::rejected && found.judged.model)
+    say("{}", explain_text(explanation(found)));
+  else if (found.decision == Decision::undecided)
+    print_place(found);
   if (command.log_level) say("{}", printable(found.verdict().log));
   if (command.cost && found.judged.model) print_cost(found);
   if (command.budget && stats.insns_processed > command.budget)
@@ -312,6 +329,12 @@ void put_json(base::JsonWriter& json, const Judgement& found, const VerifyComman
       json.member("insn", verdict.insn);
       json.member("text", instruction_text(found.judged, verdict.insn));
       put_place(json, place_of(found.judged, verdict.insn));
+      json.end();
+    }
+    if (found.decision == Decision::rejected) {
+      json.key("explanation");
+      json.object();
+      put_explanation(json, explanation(found));
       json.end();
     }
     json.member("insns_processed", verdict.stats.insns_processed);

@@ -1,5 +1,7 @@
 // Arithmetic: what a register holds after an ALU instruction. Numbers are computed by scalar.h; here are the
 // rules about what may be computed with what, pointers above all.
+#include <limits>
+
 #include "skep/verify/checker.h"
 
 namespace skep::verify {
@@ -161,22 +163,43 @@ bool Checker::simulate_binary(const Code& insn) {
     return simulate_pointer_alu(insn, dst, scalar, true);
   }
   if (row.source == Source::reg && dst.precise && !mark_precise(insn.src)) return false;
+  const Scalar before = dst.value;
   if (!simulate_scalar_alu(insn, dst, *src)) return false;
-  // rX = rY; rX += K: what a branch learns of rY holds for rX at distance K.
   const bool same = row.source == Source::reg && insn.src == insn.dst;
-  if (bpf_capable() && row.operation == Operation::add && row.width == 64 && dst.id != 0 && !same &&
-      src->value.is_const() && links_sums_) {
-    const std::uint64_t distance = src->value.value();
-    if ((dst.id & id_add_const) != 0 || distance > 0x7fffffffu) {
-      unlink(dst);
-    } else {
-      dst.id |= id_add_const;
-      dst.off = static_cast<std::int32_t>(distance);
-    }
-  } else {
+  const std::optional<std::int32_t> distance =
+      same ? std::nullopt : linking_distance(row, before, src->value);
+  if (dst.id == 0 || (dst.id & id_add_const) != 0 || !distance) {
     unlink(dst);
+  } else {
+    dst.id |= row.width == 64 ? id_add_const64 : id_add_const32;
+    dst.off = *distance;
   }
   return true;
+}
+
+// rX = rY; rX += K: what a branch learns of rY holds for rX at distance K. Nothing: it does not for this
+// instruction. Linux 6.10 has it for 64-bit additions of positive numbers; 6.18 also for negative ones,
+// subtractions, and in 32 bits when the upper half was zero before (observed on 6.18.44).
+std::optional<std::int32_t> Checker::linking_distance(const isa::Op& row, const Scalar& before,
+                                                      const Scalar& operand) const {
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  if (!bpf_capable() || !links_sums_) return std::nullopt;
+  const bool sub = row.operation == Operation::sub;
+  if (row.operation != Operation::add && !sub) return std::nullopt;
+  if (row.width == 32) {
+    if (!links_differences_ || !operand.is_const_low() || before.full.umax > 0xffffffffu) return std::nullopt;
+  } else if (!operand.is_const()) {
+    return std::nullopt;
+  }
+  std::int64_t distance = row.width == 32 ? static_cast<std::int32_t>(operand.value())
+                                          : static_cast<std::int64_t>(operand.value());
+  if (sub) {
+    if (!links_differences_ || distance == std::numeric_limits<std::int64_t>::min()) return std::nullopt;
+    distance = -distance;
+  }
+  // A subtraction's number must fit before and after it is negated.
+  if (distance > most || distance < (links_differences_ ? -most - !sub : 0)) return std::nullopt;
+  return static_cast<std::int32_t>(distance);
 }
 
 bool Checker::simulate_scalar_alu(const Code& insn, RegState& dst, const RegState& src) {

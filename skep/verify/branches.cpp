@@ -231,6 +231,7 @@ void Checker::sync_linked(State& state, const RegState& known, const LinkedRegs&
     RegState& reg = entry.is_reg ? frame.regs[entry.index] : frame.stack[entry.index].spilled;
     if (&reg == &known || reg.kind != Kind::scalar) continue;
     if ((reg.id & ~id_add_const) != (from.id & ~id_add_const)) continue;
+    if (((reg.id ^ from.id) & id_add_const) == id_add_const) continue;  // one in 64 bits, the other in 32
     const bool neither = (reg.id & id_add_const) == 0 && (from.id & id_add_const) == 0;
     if (neither || reg.off == from.off) {
       const bool precise = from.precise;
@@ -241,7 +242,8 @@ void Checker::sync_linked(State& state, const RegState& known, const LinkedRegs&
       continue;
     }
     const auto distance = static_cast<std::int64_t>(reg.off) - from.off;
-    reg.value = alu(Operation::add, 64, from.value, Scalar::constant(static_cast<std::uint64_t>(distance)),
+    const unsigned width = ((reg.id | from.id) & id_add_const32) != 0 ? 32 : 64;
+    reg.value = alu(Operation::add, width, from.value, Scalar::constant(static_cast<std::uint64_t>(distance)),
                     arithmetic_);
     reg.precise = from.precise;
   }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "skep/uapi/flags.h"
+#include "skep/uapi/format.h"
 #include "skep/uapi/map_types.h"
 #include "skep/uapi/prog_types.h"
 #include "skep/verify/callbacks.h"
@@ -145,7 +146,10 @@ bool HelperCall::record_map() {
       return c.fail(EACCES, "write into map forbidden");
   }
   if (id_ == helper_id::tail_call) {
-    if (map_ == nullptr || map_->type != MapType::prog_array) return map_and_helper();
+    if (map_ == nullptr || map_->type != MapType::prog_array) {
+      if (c.model().at_least(6, 18)) return c.fail(EINVAL, "expected prog array map for tail call");
+      return map_and_helper();
+    }
     const RegState& index = c.reg(3);
     if (index.is_const_scalar() && index.value.value() < map_->max_entries) return c.mark_precise(3);
   }
@@ -211,7 +215,11 @@ bool HelperCall::special() {
       return c.mark_precise(2);
     case helper_id::snprintf: {
       const RegState& length = c.reg(5);
-      if (length.is_const_scalar() && length.value.value() % 8 != 0) return c.fail(EINVAL, "");
+      if (!length.is_const_scalar()) return true;
+      if (length.value.value() % 8 != 0) return c.fail(EINVAL, "");
+      const long arguments = uapi::format_arguments(const_string(c.reg(3)));
+      if (arguments < 0 || static_cast<std::uint64_t>(arguments) > length.value.value() / 8)
+        return c.fail(EINVAL, "Invalid format string");
       return true;
     }
     case helper_id::dynptr_from_mem:

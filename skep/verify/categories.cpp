@@ -16,6 +16,7 @@ constexpr Category rows[] = {
     {"uninitialised-read", "read of something never written", "A register or stack bytes are read that nothing has written on this path."},
     {"unbounded-offset", "offset or size without an upper bound", "A number that may be anything is used as an offset, index or size."},
     {"negative-offset", "offset or size that may be negative", "A signed number that may be below zero is used as an offset, index or size."},
+    {"zero-size", "size that may be zero", "A function that wants at least one byte is passed a size that may be 0."},
     {"lost-bounds-check", "bounds check lost in compiled code", "The source checks a value, but the compiled program checks another copy of it than the one that it uses."},
     {"stale-packet-pointer", "packet pointer that is no longer valid", "A pointer into the packet is used after a call that may move or resize the packet."},
     {"leaked-reference", "reference that is not released", "An object that was acquired is not released on every path to the end."},

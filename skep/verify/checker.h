@@ -345,6 +345,8 @@ class Checker {
   bool simulate_neg(const Code& insn);
   bool simulate_binary(const Code& insn);
   bool simulate_addr_space_cast(const Code& insn);
+  std::optional<std::int32_t> linking_distance(const isa::Op& row, const Scalar& before,
+                                               const Scalar& operand) const;
   bool simulate_scalar_alu(const Code& insn, RegState& dst, const RegState& src);
   bool simulate_pointer_alu(const Code& insn, const RegState& pointer, const RegState& offset,
                             bool pointer_is_dst);
@@ -473,6 +475,7 @@ class Checker {
   bool locks_in_functions_ = true;  // 6.9: static functions may be called under a lock, and take it
   bool checks_lsm_result_ = true;   // 6.12
   bool links_sums_ = true;          // 6.10: rX = rY + K stays linked with rY
+  bool links_differences_ = true;   // 6.18: so does rX = rY - K, and both in 32 bits
   bool clears_lonely_ids_ = true;   // 6.17
   bool has_arena_ = false;
   std::size_t used_arena_ = 0;

@@ -2,6 +2,7 @@
 // held against the prototype.
 #include "skep/uapi/contexts.h"
 #include "skep/verify/checker.h"
+#include "skep/verify/objects.h"
 
 namespace skep::verify {
 
@@ -24,9 +25,11 @@ bool is_number(btf::Kind kind) {
   return kind == btf::Kind::int_ || kind == btf::Kind::enum_ || kind == btf::Kind::enum64;
 }
 
-std::string_view kind_word(btf::Kind kind) { return btf::kind_name(kind); }
-
 }  // namespace
+
+std::string_view kind_word(btf::Kind kind) {
+  return kind == btf::Kind::unkn ? "UNKNOWN" : btf::kind_name(kind);
+}
 
 // Does the parameter's type name the context of the program type?
 bool Checker::is_context_type(btf::TypeId pointee) const {

@@ -588,7 +588,7 @@ bool KfuncCall::pointer_argument(unsigned& index, const btf::Param& param, const
       const auto size = k_.btf->size_of(target.id);
       if (!size)
         return c.fail(EINVAL, "arg#{} reference type('{} {}') size cannot be determined: -22", index,
-                      btf::kind_name(target.kind), target.name());
+                      kind_word(target.kind), target.name());
       return check_both_ways(number, *size);
     }
     case Takes::mem_size: {

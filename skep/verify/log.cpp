@@ -303,6 +303,13 @@ class LogReader {
     std::from_chars(line.data(), line.data() + 2, step.opcode, 16);
     line.remove_prefix(3);
     const std::size_t comment = line.find(';');
+    // Of a call that enters a callback the new frame's registers may follow on the line.
+    Text entered;
+    if (const std::size_t hash = line.find('#'); hash != Text::npos && comment == Text::npos)
+      if (const std::size_t space = line.find(' ', hash); space != Text::npos) {
+        entered = trimmed(line.substr(space));
+        line = line.substr(0, space);
+      }
     step.text = std::string(trimmed(line.substr(0, comment)));
     step.source = source_;
     step.before = std::move(before_);
@@ -328,6 +335,7 @@ class LogReader {
     }
     log_.steps.push_back(std::move(step));
     popped_.push_back(false);
+    if (!entered.empty() && is_digit(entered.front())) read_numbered(entered);
   }
 
   // "12: R0=... R10=fp0", "12: safe".

@@ -44,6 +44,9 @@ const RegState& dynptr_of(Checker& checker, const RegState& reg);
 bool release_dynptr(Checker& checker, const RegState& reg);
 std::string_view dynptr_name(DynptrKind kind);
 
+// The kernel's word for a kind of type in messages; bpftool has another one for void.
+std::string_view kind_word(btf::Kind kind);
+
 // A string in a read-only map, for helpers and kfuncs that want a constant one.
 bool check_const_string(Checker& checker, unsigned number);
 // Its text, after the check.

@@ -71,8 +71,7 @@ bool Checker::reg_safe(const RegState& old, const RegState& current, Exactness e
     case Kind::scalar:
       if (masks_differ_) return old.value == current.value && ids.same_scalar(old.id, current.id);
       if (!old.precise && exactness == Exactness::pruning) return true;
-      if ((old.id & id_add_const) != 0 && (current.id & id_add_const) == 0) return false;
-      if (old.id != 0 && (old.id & id_add_const) == 0 && (current.id & id_add_const) != 0) return false;
+      if (old.id != 0 && (old.id & id_add_const) != (current.id & id_add_const)) return false;
       if ((old.id & id_add_const) != 0 && old.off != current.off) return false;
       return ids.same_scalar(old.id, current.id) && old.value.contains(current.value);
     case Kind::map_key:

@@ -55,8 +55,10 @@ inline constexpr std::uint16_t register_trusted = trusted | rcu | alloc;
 enum class DynptrKind : std::uint8_t { none, local, ringbuf, skb, xdp, skb_meta, file };
 enum class IterState : std::uint8_t { none, active, drained };
 
-// Bit of RegState::id of a scalar that is another one of the same id plus `off`.
-inline constexpr std::uint32_t id_add_const = 1u << 31;
+// Bits of RegState::id of a scalar that is another one of the same id plus `off`: in 64 bits, or (6.18) in 32
+// with the upper half zero.
+inline constexpr std::uint32_t id_add_const64 = 1u << 31, id_add_const32 = 1u << 30;
+inline constexpr std::uint32_t id_add_const = id_add_const64 | id_add_const32;
 
 struct RegState {
   Kind kind = Kind::not_init;

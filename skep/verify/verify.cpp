@@ -19,6 +19,7 @@ Checker::Checker(const Model& model, const Options& options)
   keeps_all_spills_ = locks_in_functions_ = model.at_least(6, 9);
   checks_lsm_result_ = model.at_least(6, 12);
   links_sums_ = model.at_least(6, 10);
+  links_differences_ = model.at_least(6, 18);
   clears_lonely_ids_ = model.at_least(6, 17);
 }
 

@@ -1,0 +1,570 @@
+// Rules about memory: loads, stores, the offsets and sizes that they use, NULL, and what was never written.
+#include <bit>
+
+#include <fmt/format.h>
+
+#include "skep/uapi/helpers.h"
+#include "skep/verify/rules.h"
+
+namespace skep::verify {
+
+namespace {
+
+bool moves_packet(std::string_view callee) {
+  const uapi::Helper* helper = uapi::find_helper(callee);
+  return helper && (helper->traits & uapi::helper_changes_packet) != 0;
+}
+
+std::string or_(const std::string& text, std::string_view otherwise) {
+  return text.empty() ? std::string(otherwise) : text;
+}
+
+// The check was made, but of another copy of the value.
+bool tell_lost_check(Story& story, NodeId node) {
+  const Branch* check = story.check_of_other_copy(node);
+  if (!check || story.was_compared(node)) return false;
+  const SourcePlace at = story.place(check->step);
+  const Node &checked = story.trail[check->left], &used = story.trail[node];
+  const std::string what = story.noun(node);
+  const NodeId a = story.trail.origin(check->left), b = story.trail.origin(node);
+  set_category(story, "lost-bounds-check");
+  const std::string where = at.line ? fmt::format(" in line {}", at.line) : "";
+  story.out.headline =
+      fmt::format("the check{} does not hold for the copy of {} that is used here", where, what);
+  if (a != b) {
+    story.cause(checked.step, "the value that is checked is read here");
+    story.cause(used.step, "the same memory is read again: the value that is used may be another one");
+    story.out.needed = "one read into a local variable, which is both checked and used";
+    story.out.advice = "read the value once, check that copy, and keep the compiler from reading it again";
+  } else {
+    const bool narrow =
+        check->narrow || checked.kind == NodeKind::truncate || used.kind == NodeKind::truncate;
+    if (check->narrow && check->left == node) {
+      story.cause(check->step, fmt::format("this checks the low 32 bits of {} only", what));
+      story.out.headline =
+          fmt::format("the check{} looks at 32 bits of {}, but all 64 are used here", where, what);
+      story.out.advice = "compare the 64-bit value, or use the 32-bit variable that was checked";
+    } else if (narrow && used.step != no_step) {
+      story.cause(used.kind == NodeKind::truncate ? used.step : checked.step,
+                  "only the low 32 bits are copied here");
+    }
+    story.out.needed = "the check on the very register that is used as the offset";
+    suggest(
+        story.out.advice,
+        "the compiler checked a copy of the value (another width, or before a computation). Make it use one "
+        "register: an empty asm statement hides the value from the optimiser between computing and checking "
+        "it");
+  }
+  const std::string name = or_(story.name(node), "i");
+  story.out.snippet = fmt::format(
+      "__u64 {0} = ...;                 /* 64 bits wide */\n"
+      "asm volatile(\"\" : \"+r\"({0}));    /* one register from here on */\n"
+      "if ({0} >= LIMIT)\n"
+      "    return 0;\n"
+      "/* use {0} here */",
+      name);
+  story.cause(check->step, fmt::format("this checks another copy of {}, not the one that is used", what));
+  story.trace(a);
+  story.trace(b);
+  return true;
+}
+
+// A quotient or a remainder: nobody can tell from the program that its range is known.
+bool tell_division(Story& story, NodeId node) {
+  if (node == no_node) return false;
+  const NodeId made = story.trail.origin(node);
+  const StepIndex step = story.trail[made].step;
+  if (step == no_step || !story.log.steps[step].insn) return false;
+  const isa::Operation operation = story.log.steps[step].insn->row().operation;
+  const bool quotient = operation == isa::Operation::div || operation == isa::Operation::sdiv;
+  if (!quotient && operation != isa::Operation::mod && operation != isa::Operation::smod) return false;
+  const std::string name = or_(story.name(node), "i");
+  story.cause(step,
+              fmt::format("the verifier knows nothing about a {}", quotient ? "quotient" : "remainder"));
+  story.out.advice = fmt::format(
+      "check it against a constant. If the source does: the compiler, which can divide, found that check "
+      "superfluous and left it out; hide {} from it with an empty asm statement before the check",
+      quoted(name));
+  story.out.snippet = fmt::format(
+      "asm volatile(\"\" : \"+r\"({0}));\nif ({0} >= MAX)   /* MAX a constant */\n    return 0;", name);
+  return true;
+}
+
+// Places for what may be accessed: "the value of map `m` has 64 bytes".
+std::string target_words(const Story& story, std::int64_t size) {
+  const LogValue* address = story.value(story.trail.node(story.culprit_place));
+  if (address && address->kind.starts_with("map_value"))
+    return address->map.empty() ? fmt::format("a map value has {} bytes", size)
+                                : fmt::format("a value of map {} has {} bytes", quoted(address->map), size);
+  if (address && address->kind == "map_key") return fmt::format("the map's key has {} bytes", size);
+  return fmt::format("the memory has {} bytes", size);
+}
+
+// Reads and writes that may lie outside: the offset is a constant, or an index makes it vary.
+void out_of_bounds(Story& story) {
+  const NodeId address = story.trail.node(story.culprit_place);
+  if (address == no_node) return;
+  const LogValue* known = story.value(address);
+  std::int64_t size = 0;
+  for (std::string_view word : {"value_size=", "mem_size=", "key_size="})
+    if (const auto n = story.detail_number(word)) size = *n;
+  if (size == 0 && known) size = static_cast<std::int64_t>(known->size);
+  const std::int64_t width = story.detail_number("size=").value_or(1);
+  const std::int64_t off = story.detail_number("off=").value_or(0);
+  if (!story.detail("invalid access to memory").empty() ||
+      (known && known->kind.find("mem") != std::string::npos))
+    set_category(story, "memory-out-of-bounds");
+  const std::string target = target_words(story, size);
+  const Story::Index index = story.index_of(address);
+  const std::string callee = story.callee();
+  if (index.node == no_node) {
+    const std::string who = callee.empty() ? "this accesses" : callee + "() is to access";
+    story.out.headline = fmt::format("{} bytes {} to {}, but {}", who, off, off + width - 1, target);
+    story.out.needed = fmt::format("an access that ends at byte {} or before", size - 1);
+    story.out.advice = callee.empty() ? "access fewer bytes, or make the type of the value larger"
+                                      : "pass the size of what the pointer points to";
+    if (!callee.empty())
+      story.out.snippet =
+          "/* sizeof of the object itself, not of a pointer or another type */\nsizeof(*value)";
+    return;
+  }
+  story.set_culprit_node(index.node);
+  const LogValue* range = story.value(index.node);
+  const std::string what = story.noun(index.node), name = or_(story.name(index.node), "index");
+  const std::int64_t fixed = known ? known->off : 0;
+  const std::int64_t room = size - width - fixed;
+  const std::int64_t limit = room < 0 ? -1 : room / static_cast<std::int64_t>(index.scale);
+  const bool low = story.out.reason.find("min value is") != std::string::npos;
+  if (low) {
+    set_category(story, "negative-offset");
+    story.out.headline = fmt::format("{} may be negative ({}), which is before the beginning: {}", what,
+                                     range ? range_words(*range) : "any number", target);
+  } else if (range && range->smax && *range->smax < (std::int64_t{1} << 32) - 1) {
+    story.out.headline = fmt::format("{} can be up to {}, but {}", what, *range->smax, target);
+  } else {
+    story.out.headline =
+        fmt::format("{} can be {}, but {}", what, range ? range_words(*range) : "any number", target);
+  }
+  story.trace(address);
+  if (tell_lost_check(story, index.node)) return;
+  if (limit < 0) {
+    story.out.needed = "an access that fits at all";
+    return;
+  }
+  story.out.needed = fmt::format("{} from 0 to {}", what, limit);
+  const auto count = static_cast<std::uint64_t>(limit) + 1;
+  if (std::has_single_bit(count)) {
+    story.out.advice = "compare it with the limit before the access, or mask it";
+    story.out.snippet =
+        fmt::format("if ({0} >= {1})\n    return 0;\n/* or, as {1} is a power of two: */\n{0} &= {2};", name,
+                    count, limit);
+  } else {
+    story.out.advice = "compare it with the limit before the access";
+    story.out.snippet = fmt::format("if ({} >= {})   /* unsigned */\n    return 0;", name, count);
+  }
+}
+
+// "R0 unbounded memory access, make sure to bounds check any such access", "math between ...".
+void unbounded(Story& story) {
+  NodeId scalar = story.culprit;
+  if (const Story::Index index = story.index_of(story.culprit); index.node != no_node) {
+    story.trace(story.culprit);
+    scalar = index.node;
+    story.set_culprit_node(scalar);
+  } else if (const auto& insn = story.failing().insn; insn && insn->row().action == isa::Class::alu) {
+    story.trace(story.trail.node(insn->dst));
+    if (scalar != no_node) story.trace(scalar);
+    scalar = story.unscaled(scalar).node;
+    if (scalar != no_node) story.set_culprit_node(scalar);
+  }
+  story.words["name"] = or_(story.name(scalar), "i");
+  if (tell_lost_check(story, scalar)) return;
+  if (tell_division(story, scalar)) return;
+  const LogValue* range = story.value(scalar);
+  if (!range || !range->smax || *range->smax > INT32_MAX || (range->smin && *range->smin >= 0)) return;
+  // Somebody checked against the end.
+  set_category(story, "negative-offset");
+  story.out.headline = fmt::format("{} may be negative: it is {}", story.noun(scalar), range_words(*range));
+  story.out.needed = "a number of 0 or more";
+  story.out.advice =
+      "make it unsigned, so that one check covers both ends, or check that it is not negative as well";
+  story.out.snippet = story.fill("if ({name} < 0 || {name} >= MAX)\n    return 0;");
+}
+
+// "math between pkt pointer and 8589934584 is not allowed"
+void math_with_constant(Story& story) {
+  const auto& insn = story.failing().insn;
+  if (!insn || insn->row().operation == isa::Operation::add || insn->row().operation == isa::Operation::sub)
+    return;
+  set_category(story, "pointer-arithmetic");
+  story.out.headline = fmt::format("{} cannot be done to a pointer", insn->row().symbol);
+  story.out.needed = "addition and subtraction of numbers only";
+  story.out.advice = "to align, compute the offset as a number first, and add it to the pointer";
+  story.out.snippet = "__u64 offset = 5 & ~7;\nvoid *p = data + offset;";
+}
+
+void size_argument(Story& story) {
+  unbounded(story);
+  story.words["name"] = or_(story.name(story.culprit), "len");
+}
+
+void zero_size(Story& story) {
+  size_argument(story);
+  const LogValue* size = story.value(story.culprit);
+  if (!size || !size->constant) return;
+  story.out.headline = fmt::format("the size that {} gets is 0", story.words["callee"]);
+  story.out.needed = "a size of at least 1";
+  story.out.advice = "pass the size of the buffer; sizeof of an array without elements is 0";
+  story.out.snippet = "char buf[16];\nf(buf, sizeof(buf));";
+}
+
+void packet_bounds(Story& story) {
+  const NodeId address = story.trail.node(story.culprit_place);
+  if (address == no_node) return;
+  const LogValue* known = story.value(address);
+  const std::int64_t range = known && known->range ? *known->range : story.detail_number("r=").value_or(0);
+  const std::int64_t off = story.detail_number("off=").value_or(0),
+                     size = story.detail_number("size=").value_or(1);
+  const std::string callee = story.callee();
+  const Story::Index index = story.index_of(address);
+  const std::string who = callee.empty() ? "this reads" : callee + "() is to access";
+  const bool store = story.failing().insn && (story.failing().insn->row().action == isa::Class::store ||
+                                              story.failing().insn->row().action == isa::Class::store_imm);
+  const std::string verb = callee.empty() && store ? "this writes" : who;
+  const LogValue* varies = story.value(index.node);
+  if (varies && varies->umax.value_or(UINT64_MAX) > UINT16_MAX && range == 0) {
+    const std::string name = or_(story.name(index.node), "offset"), what = story.noun(index.node);
+    story.out.headline =
+        fmt::format("{} is {}: added to a packet pointer, no check can prove anything any more", what,
+                    range_words(*varies));
+    story.out.needed =
+        fmt::format("{} below 65536 before it is added, then the comparison with data_end", what);
+    story.out.advice = "limit the offset first: comparisons with data_end count only for offsets below 65536";
+    story.out.snippet = fmt::format(
+        "if ({0} > 1500)   /* any constant below 65536 */\n    return XDP_PASS;\nvoid *p = data + {0};\n"
+        "if (p + {1} > data_end)\n    return XDP_PASS;",
+        name, size);
+    story.trace(index.node);
+    story.trace(address);
+  } else if (index.node != no_node) {
+    story.out.headline =
+        fmt::format("{} the packet at an offset that varies with {}, and no check covers that place", verb,
+                    story.noun(index.node));
+    story.out.needed = fmt::format("a comparison of that very pointer plus {} with data_end", size);
+    story.out.advice =
+        "compute the pointer once, compare the pointer that is used (not another one) with data_end, and "
+        "keep the "
+        "offset small: below 65536";
+    story.out.snippet = fmt::format(
+        "void *p = data + offset;\nif (p + {} > data_end)\n    return XDP_PASS;\n/* read through p */", size);
+    story.trace(index.node);
+  } else {
+    const std::string bytes =
+        size == 1 ? fmt::format("byte {}", off) : fmt::format("bytes {} to {}", off, off + size - 1);
+    story.out.headline =
+        range > 0
+            ? fmt::format("{} {} of the packet, but only the first {} are checked", verb, bytes, range)
+            : fmt::format("{} {} of the packet without a check that the packet is that long", verb, bytes);
+    story.out.needed = fmt::format("a comparison with data_end that proves {} bytes", off + size);
+    story.out.advice = "compare the end of what is read with data_end first, and leave if it is beyond";
+    story.out.snippet = fmt::format(
+        "if (data + {} > data_end)\n    return XDP_PASS;   /* the packet is shorter */", off + size);
+  }
+}
+
+// "R1 invalid mem access 'scalar'"
+void scalar_access(Story& story) {
+  const NodeId node = story.culprit;
+  if (node == no_node) return;
+  const LogValue* known = story.value(node);
+  const Node& made = story.trail[node];
+  if (known && known->kind.starts_with("pkt")) {
+    const StepIndex call = story.last_call(moves_packet);
+    set_category(story, "stale-packet-pointer");
+    const std::string name = call == no_step ? "a helper" : story.log.steps[call].callee + "()";
+    story.out.headline = fmt::format("{} points into the packet as it was before {}", story.noun(node), name);
+    story.out.needed = "pointers that are read from the context again, and checked again, after the call";
+    story.out.advice = fmt::format("{} may move the packet: load data and data_end anew afterwards", name);
+    story.out.snippet =
+        "void *data = (void *)(long)ctx->data;\nvoid *data_end = (void *)(long)ctx->data_end;\n"
+        "if (data + sizeof(struct ethhdr) > data_end)\n    return XDP_PASS;";
+    if (call != no_step)
+      story.cause(call, fmt::format("{} may move the packet: pointers into it are lost", name));
+    return;
+  }
+  if (known && known->is_pointer() && !known->may_be_null()) {
+    set_category(story, "double-release");
+    story.out.headline = fmt::format("{} is used after it was given back", story.noun(node));
+    story.out.needed = "no use after the release (or the end of the section that protects it)";
+    story.out.advice = "move the use before the release";
+    return;
+  }
+  if (known && known->constant && *known->constant == 0 && made.kind != NodeKind::call) {
+    story.out.headline = fmt::format("{} is NULL here", story.noun(node));
+    story.out.needed = "a pointer to memory";
+    story.out.advice = "pass the address of something, or do not use the pointer";
+    story.out.snippet = "struct state state = {};\nbpf_loop(100, step, &state, 0);   /* not NULL */";
+    return;
+  }
+  if (known && known->constant && *known->constant == 0) {
+    set_category(story, "missing-null-check");
+    story.out.headline = fmt::format("{} is NULL here", story.noun(node));
+    story.out.needed = "the access on the path where the pointer is not NULL";
+    story.out.advice =
+        "the check is the wrong way round, or the path goes on after it: leave when the pointer is NULL";
+    story.out.snippet = "if (!value)\n    return 0;\nvalue->count++;   /* after the check */";
+    return;
+  }
+  story.words["name"] = or_(story.name(node), "ptr");
+}
+
+void null_check(Story& story) {
+  const NodeId node = story.culprit;
+  if (node == no_node) return;
+  story.words["name"] = or_(story.name(node), "value");
+  story.trace(node);
+  const Branch* other = nullptr;
+  for (const Branch& branch : story.trail.branches()) {
+    const LogValue* left = branch.before;
+    if (branch.left != node && left && left->may_be_null() && branch.right == no_node && branch.imm == 0)
+      other = &branch;
+  }
+  const Node& made = story.trail[node];
+  const Node* tested = other ? &story.trail[other->left] : nullptr;
+  if (tested && made.kind == NodeKind::call && tested->kind == NodeKind::call &&
+      story.log.steps[tested->step].callee == story.log.steps[made.step].callee) {
+    story.cause(other->step, "this checks the result of another call, not this one");
+    story.out.advice = "check the very pointer that is used: each call gives a new one";
+  }
+}
+
+bool is_stack_read(const Story& story) {
+  const auto& insn = story.failing().insn;
+  return insn && insn->row().action == isa::Class::load;
+}
+
+// "R2 !read_ok"
+void not_written(Story& story) {
+  const NodeId node = story.culprit;
+  if (node == no_node) return;
+  const bool exits = story.failing().insn && story.failing().insn->row().action == isa::Class::exit;
+  const Node& made = story.trail[node];
+  if (exits) {
+    story.out.headline = "the program ends without a return value on this path";
+    story.out.needed = "a value in r0 at each end of the program";
+    story.out.advice = "return a value on every path";
+    story.out.snippet = "return XDP_PASS;   /* or 0, as the program type wants */";
+    story.branches_since(0, 4);
+    return;
+  }
+  if (made.kind == NodeKind::destroyed && made.step != no_step) {
+    story.out.headline = fmt::format("{} is read after a call, which overwrites it", story.out.culprit);
+    story.out.needed = "a value that is kept in r6 to r9 or on the stack";
+    story.out.advice =
+        "calls overwrite r0 to r5. In C this comes from inline assembly, from a function without a "
+        "prototype, "
+        "or from a function that returns nothing used as if it returned something";
+    story.out.snippet = "r6 = r1;      /* keep what is needed later */\ncall bpf_get_prandom_u32;\nr1 = r6;";
+    return;
+  }
+  story.branches_since(0, 4);
+}
+
+void stack_read(Story& story) {
+  if (!is_stack_read(story)) {
+    const std::string callee = story.callee();
+    if (!callee.empty()) {
+      story.out.headline =
+          fmt::format("{}() is passed stack memory of which some bytes were never written", callee);
+      story.out.snippet =
+          "struct key key;\n__builtin_memset(&key, 0, sizeof(key));   /* padding, too */\nkey.port = port;";
+      story.out.advice = "set all of it to zero first: padding between the fields counts, too";
+      story.out.needed = "all bytes of the argument written on every path";
+    }
+  }
+  story.branches_since(0, 3);
+}
+
+void stack_bounds(Story& story) {
+  const auto off = story.detail_number("off=");
+  if (const Story::Index index = story.index_of(story.culprit); index.node != no_node) {
+    story.trace(story.culprit);
+    story.set_culprit_node(index.node);
+    story.words["name"] = or_(story.name(index.node), "i");
+    if (tell_lost_check(story, index.node)) return;
+    story.out.headline =
+        fmt::format("{} is {}, so this leaves the array on the stack", story.noun(index.node),
+                    story.out.state.empty() ? "not bounded" : story.out.state);
+    story.out.needed = "an index that is proven to be inside of the array";
+    story.out.advice = "compare the index with the number of elements before the access";
+    story.out.snippet = story.fill(
+        "if ({name} >= sizeof(buf) / sizeof(buf[0]))   /* unsigned */\n    return 0;\nbuf[{name}] = x;");
+    return;
+  }
+  if (off && *off < -512)
+    story.out.headline =
+        fmt::format("this needs stack at {} bytes below the frame; a function has 512", -*off);
+}
+
+void context_field(Story& story) {
+  if (const auto off = story.detail_number("off=")) story.words["off"] = fmt::format("{}", *off);
+  story.words["type"] =
+      story.program.type == uapi::ProgType::unspec ? "this program type" : "this program type";
+}
+
+// "BPF_ATOMIC stores into R1 ctx is not allowed"
+void special_store(Story& story) {
+  if (story.captured.size() < 3) return;
+  const bool atomic = story.captured[0] == "ATOMIC" || story.captured[0] == "XADD";
+  if (story.captured[2] == "ctx") set_category(story, "context-access");
+  if (!atomic) return;
+  const std::string_view where = story.captured[2] == "ctx"   ? "the context"
+                                 : story.captured[2] == "pkt" ? "the packet"
+                                                              : std::string_view(story.words["state"]);
+  story.out.headline = fmt::format("an atomic operation on {} is not possible", where);
+}
+
+constexpr std::string_view null_needed = "a comparison with NULL between the call and the use";
+constexpr std::string_view null_advice = "leave when the pointer is NULL, before it is used";
+constexpr std::string_view null_snippet = "if (!{name})\n    return 0;";
+constexpr std::string_view bound_snippet =
+    "if ({name} >= MAX)   /* unsigned, MAX a constant */\n    return 0;";
+constexpr std::string_view size_snippet =
+    "__u32 {name} = ...;\nif ({name} > sizeof(buf))\n    {name} = sizeof(buf);\nbpf_probe_read_user(buf, "
+    "{name}, src);";
+
+// clang-format off
+constexpr Rule rows[] = {
+    // Bounds of maps, memory, packet.
+    {"{reg} max value is outside of the allowed memory range", "map-out-of-bounds", Culprit::reg,
+     "this may access memory behind the end", "an access inside of the memory", "compare the offset with the size first", "", out_of_bounds},
+    {"{reg} min value is outside of the allowed memory range", "map-out-of-bounds", Culprit::reg,
+     "this may access memory outside of the area", "an access inside of the memory", "compare the offset with the size first", "", out_of_bounds},
+    {"{reg} min value is negative, either use unsigned index or do a if (index >=0) check.", "negative-offset", Culprit::reg,
+     "{v} may be negative: {state}", "an index of 0 or more", "make the index unsigned, or check that it is not negative as well", "if ({name} < 0 || {name} >= MAX)\n    return 0;", unbounded},
+    {"{reg} unbounded memory access, make sure to bounds check any such access", "unbounded-offset", Culprit::reg,
+     "{v} has no upper bound: {state}", "an upper bound that the verifier sees", "compare the index with a constant before the access", bound_snippet, unbounded},
+    {"{reg} offset is outside of the packet", "packet-out-of-bounds", Culprit::reg,
+     "this accesses the packet without a sufficient check", "a comparison with data_end first", "compare with data_end first", "", packet_bounds},
+    {"invalid access to packet, *", "packet-out-of-bounds", Culprit::none,
+     "this accesses the packet without a sufficient check", "a comparison with data_end that covers it", "compare with data_end first", "if (data + N > data_end)\n    return XDP_PASS;"},
+    {"invalid access to map value, *", "map-out-of-bounds", Culprit::none, "this accesses bytes outside of the map value", "an access inside of the value", "compare the offset with the size first"},
+    {"invalid access to memory, *", "memory-out-of-bounds", Culprit::none, "this accesses bytes outside of the memory area", "an access inside of it", "compare the offset with the size first"},
+    // Sizes and offsets.
+    {"{reg} unbounded memory access, use 'var &= const' or 'if (var < const)'", "unbounded-offset", Culprit::reg,
+     "the size that {callee} gets has no upper bound: {v} is {state}", "a size that is at most that of the buffer", "limit the size to that of the buffer before the call; keep it unsigned", size_snippet, size_argument},
+    {"{reg} min value is negative, either use unsigned or 'var &= const'", "negative-offset", Culprit::reg,
+     "the size that {callee} gets may be negative: {v} is {state}", "a size of 0 or more", "make the size unsigned, or leave when it is below zero, as after a failed call", "if ({name} < 0)\n    return 0;\nif ({name} > sizeof(buf))\n    {name} = sizeof(buf);", size_argument},
+    {"{reg} invalid zero-sized read*", "zero-size", Culprit::reg,
+     "the size that {callee} gets may be 0: {v} is {state}", "a size of at least 1, and at most that of the buffer", "leave when the size is 0 or too large", "if ({name} == 0 || {name} > sizeof(buf))\n    return 0;", zero_size},
+    {"math between {name} pointer and register with unbounded min value is not allowed", "unbounded-offset", Culprit::scalar,
+     "{v} is added to a pointer, but may be {state}", "a number with known bounds, below 2^29", "check the number on both sides before it is added; unsigned types need only the upper bound", bound_snippet, unbounded},
+    {"value {num} makes {name} pointer be out of bounds", "unbounded-offset", Culprit::scalar, "{v} ({1}) is too large to be added to a pointer", "an offset below 2^29"},
+    {"math between {name} pointer and {num} is not allowed", "unbounded-offset", Culprit::scalar, "{2} is too large to be added to a pointer", "an offset below 2^29", "", "", math_with_constant},
+    {"{name} pointer offset {num} is not allowed", "unbounded-offset", Culprit::pointer, "the offset {2} is too far from where the pointer began", "an offset below 2^29"},
+    {"{reg} has unknown scalar with mixed signed bounds*", "unbounded-offset", Culprit::reg, "{v} has bounds that do not fit together: {state}", "both bounds by unsigned comparisons"},
+    // NULL.
+    {"{reg} invalid mem access '{name}_or_null{name}'", "missing-null-check", Culprit::reg,
+     "{v} may be NULL and is used without a check", null_needed, null_advice, null_snippet, null_check},
+    {"{reg} invalid mem access '{name}_or_null_'", "missing-null-check", Culprit::reg,
+     "{v} may be NULL and is used without a check", null_needed, null_advice, null_snippet, null_check},
+    {"{reg} invalid mem access '*_or_null*'", "missing-null-check", Culprit::reg,
+     "{v} may be NULL and is used without a check", null_needed, null_advice, null_snippet, null_check},
+    {"{reg} pointer arithmetic on *_or_null* prohibited, null-check it first", "missing-null-check", Culprit::reg,
+     "{v} may be NULL, and something is added to it without a check", "a comparison with NULL before anything is added", null_advice, null_snippet, null_check},
+    {"Possibly NULL pointer passed to *arg{arg}", "missing-null-check", Culprit::arg0,
+     "{v} may be NULL and is passed to {callee}", null_needed, null_advice, null_snippet, null_check},
+    {"dereference of modified *_or_null* ptr {reg} off={num} disallowed", "missing-null-check", Culprit::reg,
+     "{v} may be NULL and is used without a check", null_needed, null_advice, null_snippet, null_check},
+    // No pointer.
+    {"{reg} invalid mem access 'scalar'", "not-a-pointer", Culprit::reg,
+     "{v} is a number to the verifier, not a pointer that may be dereferenced", "a pointer that the verifier knows, or a helper that reads any address",
+     "memory that the kernel did not hand to the program as a pointer is read with a helper", "bpf_probe_read_kernel(&copy, sizeof(copy), {name});   /* user memory: bpf_probe_read_user */\n/* fields of kernel structs: BPF_CORE_READ({name}, field) */", scalar_access},
+    {"{reg} invalid mem access 'inv'", "not-a-pointer", Culprit::reg,
+     "{v} is a number to the verifier, not a pointer that may be dereferenced", "a pointer that the verifier knows, or a helper that reads any address",
+     "memory that the kernel did not hand to the program as a pointer is read with a helper", "bpf_probe_read_kernel(&copy, sizeof(copy), {name});   /* user memory: bpf_probe_read_user */\n/* fields of kernel structs: BPF_CORE_READ({name}, field) */", scalar_access},
+    {"{reg} invalid mem access '{name}'", "not-a-pointer", Culprit::reg,
+     "{v} is {state}, which cannot be read or written", "a pointer to memory"},
+    {"{reg} is bpf_array invalid negative access: off={num}", "negative-offset", Culprit::reg, "this accesses a map before its beginning", "an offset of 0 or more"},
+    // Never written.
+    {"{reg} !read_ok", "uninitialised-read", Culprit::reg,
+     "{v} is read, but nothing has written it on this path", "a value on every path to here", "give the variable a value where it is declared, or on every path", "__u32 value = 0;", not_written},
+    {"invalid read from stack *", "uninitialised-read", Culprit::none,
+     "stack memory is read that was never written on this path", "all bytes written before they are read", "initialise the variable where it is declared; structs with padding by memset", "struct key key = {};\n/* or, with padding: */\n__builtin_memset(&key, 0, sizeof(key));", stack_read},
+    {"invalid indirect read from stack *", "uninitialised-read", Culprit::none,
+     "{callee} reads stack memory that was never written on this path", "all bytes of the argument written", "set all of it to zero first: padding between the fields counts, too", "struct key key;\n__builtin_memset(&key, 0, sizeof(key));   /* padding, too */", stack_read},
+    {"invalid size of register fill", "uninitialised-read", Culprit::none, "part of a pointer that was saved on the stack is read", "pointers are read whole"},
+    {"corrupted spill memory", "uninitialised-read", Culprit::none, "a saved pointer on the stack was partly overwritten", "pointers are written and read whole"},
+    // The stack.
+    {"invalid variable-offset {name} {name} stack {reg} *", "stack-out-of-bounds", Culprit::reg,
+     "this may leave the stack", "an offset inside of the array", "compare the index with the array's size first", "", stack_bounds},
+    {"invalid unbounded variable-offset {name} {name} stack {reg}", "stack-out-of-bounds", Culprit::reg,
+     "{v} is not bounded", "an offset inside of the array", "compare the index with the array's size first", "", stack_bounds},
+    {"invalid unbounded variable-offset {name} {name} {name} stack {reg}", "stack-out-of-bounds", Culprit::reg,
+     "{v} is not bounded", "an offset inside of the array", "compare the index with the array's size first", "", stack_bounds},
+    {"invalid {name} {name} stack {reg} off={num} size={num}", "stack-out-of-bounds", Culprit::reg,
+     "this is outside of the function's 512 bytes of stack, or larger than the variable", "an offset from -512 to -1", "make the local variables smaller; large buffers belong into a per-CPU array map",
+     "struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1);\n         __type(key, __u32); __type(value, struct big); } scratch SEC(\".maps\");", stack_bounds},
+    {"{reg} variable stack access prohibited*", "stack-out-of-bounds", Culprit::reg, "the place on the stack varies", "an address that is known", "", "", stack_bounds},
+    {"invalid stack type {reg} off={num} access_size={num}", "stack-out-of-bounds", Culprit::reg, "{callee} is to access {3} bytes at fp{2}, which is not all on the stack", "a size that fits into the variable", "pass sizeof of the variable"},
+    {"attempt to corrupt spilled pointer on stack", "stack-out-of-bounds", Culprit::none, "a pointer that was saved on the stack would be partly overwritten", "pointers on the stack are overwritten whole"},
+    {"leaking pointer from stack off {num}", "pointer-leak", Culprit::none, "a pointer on the stack would become readable", "memory without pointers"},
+    {"misaligned {name} access off *", "misaligned-access", Culprit::none,
+     "the address of this access is not a multiple of its size", "an aligned address; on the stack always", "access packed or unaligned fields byte by byte, or copy them", "__builtin_memcpy(&copy, p, sizeof(copy));"},
+    // The context.
+    {"invalid bpf_context access off={num} size={num}", "context-access", Culprit::none,
+     "the context cannot be accessed at offset {1} with {2} bytes by this program type", "a field that this program type may access, in its size", "look up which fields the program type may read and write; read whole fields, and copy the context's pointer nowhere", "", context_field},
+    {"dereference of modified ctx ptr {reg} off={num} disallowed", "context-access", Culprit::reg,
+     "a pointer to the context is changed before it is used", "accesses with constant offsets from the context's start", "the compiler computed the field's address first; keep it from that with a volatile access", "__u32 len = *(volatile __u32 *)&ctx->len;"},
+    {"negative offset ctx ptr {reg} off={num} disallowed", "context-access", Culprit::reg, "the context is accessed before its beginning", "a field of the context"},
+    {"variable ctx access var_off=* disallowed", "context-access", Culprit::none,
+     "the offset into the context varies", "a constant offset", "context arrays are read with constant indices only: unroll the loop, or use a switch", "#pragma unroll\nfor (int i = 0; i < 4; i++)\n    sum += ctx->cb[i];"},
+    {"dereference of modified {name} ptr {reg} off={num} disallowed", "pointer-arithmetic", Culprit::reg, "{v} was changed before it is used", "the pointer as it was given"},
+    {"negative offset {name} ptr {reg} off={num} disallowed", "pointer-arithmetic", Culprit::reg, "{v} was moved before its beginning", "an offset of 0 or more"},
+    {"variable {name} access var_off=* disallowed", "pointer-arithmetic", Culprit::none, "the offset varies where it must be constant", "a constant offset"},
+    {"{reg} invalid {name} access off={num} size={num}", "context-access", Culprit::reg, "{v} ({state}) cannot be accessed at offset {3} with {4} bytes", "a field that may be accessed"},
+    {"{reg} invalid {name} buffer access: off={num}, size={num}", "memory-out-of-bounds", Culprit::reg, "this accesses byte {3} of a buffer that does not allow it", "an offset inside of the buffer"},
+    {"{reg} invalid variable buffer offset: *", "memory-out-of-bounds", Culprit::reg, "the offset into the buffer varies", "a constant offset"},
+    {"{reg} {name} write to *", "read-only", Culprit::reg, "this memory is read-only", "memory that may be written"},
+    // Read only.
+    {"{reg} cannot write into {name}", "read-only", Culprit::reg, "{v} points to something that this program may only read ({2})", "memory that may be written", "copy it, and change the copy"},
+    {"write into map forbidden, *", "read-only", Culprit::none, "this map is read-only for programs", "a map without BPF_F_RDONLY_PROG; global variables that are not const", "remove const (or the flag) from what is to be written"},
+    {"write into map forbidden", "read-only", Culprit::none, "this map is read-only for programs", "a map without BPF_F_RDONLY_PROG", "remove the flag from the map's definition, or let user space write it"},
+    {"read from map forbidden, *", "read-only", Culprit::none, "this map is write-only for programs", "a map without BPF_F_WRONLY_PROG"},
+    {"cannot write into packet", "read-only", Culprit::none, "this program type may not write the packet directly", "a helper such as bpf_skb_store_bytes", "write through the helper", "bpf_skb_store_bytes(skb, offset, &value, sizeof(value), 0);"},
+    {"the prog does not allow writes to packet data", "read-only", Culprit::none, "this program may not write the packet", "a program type that may write packets"},
+    {"helper access to the packet is not allowed", "wrong-argument-type", Culprit::none, "{callee} cannot take a pointer into the packet", "memory on the stack or in a map", "copy the bytes to the stack first", "__builtin_memcpy(&copy, data, sizeof(copy));"},
+    {"only read is supported", "kernel-object", Culprit::none, "kernel structures are read-only", "no direct write", "use the helper or kfunc that changes the field"},
+    {"only read from {name} is supported", "kernel-object", Culprit::none, "kernel structures are read-only", "no direct write"},
+    {"no write support to {name} at off {num}", "kernel-object", Culprit::none, "this field of {1} cannot be written", "a field that the kernel lets programs write"},
+    {"cannot access ptr member {name} with moff {num} in struct {name} with off {num} size {num}", "kernel-object", Culprit::none, "the pointer {1} of struct {3} is read in part", "the whole pointer"},
+    {"access beyond *", "kernel-object", Culprit::none, "this reads outside of the field or structure", "an access inside of one field", "the program's idea of the structure differs from the kernel's: use CO-RE (preserve_access_index), or vmlinux.h of the kernel"},
+    // Pointer arithmetic.
+    {"{reg} pointer arithmetic on {name} prohibited*", "pointer-arithmetic", Culprit::reg, "nothing can be added to {v}: it is {state}", "the pointer as it was given"},
+    {"{reg} pointer arithmetic with {name} operator prohibited", "pointer-arithmetic", Culprit::reg, "{2} cannot be done to a pointer", "addition and subtraction of numbers only"},
+    {"{reg} bitwise operator {name} on pointer prohibited", "pointer-arithmetic", Culprit::reg, "{2} cannot be done to a pointer", "addition and subtraction of numbers only", "to compare or hash the address, get the value through a helper; to align, compute the offset as a number"},
+    {"{reg} 32-bit pointer arithmetic prohibited", "pointer-arithmetic", Culprit::reg, "a pointer goes through 32-bit arithmetic, which would cut it", "64-bit arithmetic", "keep pointers in pointer or 64-bit types"},
+    {"{reg} pointer += pointer prohibited", "pointer-arithmetic", Culprit::reg, "two pointers are added", "a pointer plus a number"},
+    {"{reg} pointer -= pointer prohibited", "pointer-arithmetic", Culprit::reg, "two pointers are subtracted that do not both point into the packet", "a pointer minus a number"},
+    {"{reg} tried to subtract pointer from scalar", "pointer-arithmetic", Culprit::reg, "a pointer is subtracted from a number", "a pointer minus a number"},
+    {"{reg} tried to add from *", "pointer-arithmetic", Culprit::reg, "this arithmetic on a pointer is not allowed", "a pointer plus a bounded number"},
+    {"{reg} has pointer with unsupported alu operation*", "pointer-arithmetic", Culprit::reg, "this arithmetic on a pointer is not allowed", "addition and subtraction only"},
+    {"{reg} subtraction from stack pointer prohibited", "pointer-arithmetic", Culprit::reg, "something is subtracted from a stack address", "addition of negative constants"},
+    {"{reg} stack pointer arithmetic goes out of range*", "stack-out-of-bounds", Culprit::reg, "an address outside of the stack is computed", "an offset from -512 to -1"},
+    {"frame pointer is read only", "pointer-arithmetic", Culprit::none, "r10 is written", "a copy of r10 in another register", "", "r2 = r10;\nr2 += -8;"},
+    {"{reg} sign-extension part of pointer", "pointer-arithmetic", Culprit::reg, "part of a pointer is sign-extended", "the whole pointer"},
+    {"{reg} partial copy of pointer", "pointer-leak", Culprit::reg, "part of a pointer is copied", "the whole pointer"},
+    {"same insn cannot be used with different pointers", "pointer-arithmetic", Culprit::none, "this access gets pointers of different kinds on different paths", "one kind of pointer per access", "the compiler merged two accesses: write them in different branches and keep them apart with a barrier", "asm volatile(\"\" ::: \"memory\");"},
+    {"{reg} leaks addr *", "pointer-leak", Culprit::reg, "the address in {v} would become visible to user space", "a number, no address", "store what the pointer points to, not the pointer", "__u32 copy = *ptr;   /* and store the copy */"},
+    {"{reg} pointer comparison prohibited", "pointer-leak", Culprit::reg, "pointers are compared in a way that reveals an address", "comparison with NULL, or of packet pointers with data_end"},
+    {"BPF_{name} stores into {reg} {name} is not allowed", "read-only", Culprit::reg, "this kind of store cannot go to {state}", "a map value or the stack for atomic operations", "read, change and write the field with plain C; count in a map value", "ctx->mark = ctx->mark + 1;   /* instead of __sync_fetch_and_add(&ctx->mark, 1) */", special_store},
+    {"{reg} is invalid", "wrong-argument-type", Culprit::reg, "the register does not exist"},
+    {"cannot pass *pointer* to *", "wrong-argument-type", Culprit::none, "this pointer cannot be passed here"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Rule> memory_rules() { return rows; }
+
+}  // namespace skep::verify

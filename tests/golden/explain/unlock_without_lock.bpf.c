@@ -1,0 +1,33 @@
+// category: lock-misuse
+// mistake: the lock is taken on one path only, and released on both
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct seen {
+	struct bpf_spin_lock lock;
+	__u64 count;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct seen);
+} all SEC(".maps");
+
+SEC("tc")
+int note(struct __sk_buff *skb)
+{
+	__u32 key = 0;
+	struct seen *s = bpf_map_lookup_elem(&all, &key);
+
+	if (!s)
+		return 0;
+	if (skb->len > 100)
+		bpf_spin_lock(&s->lock);
+	s->count++;
+	bpf_spin_unlock(&s->lock);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
