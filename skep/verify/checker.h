@@ -85,8 +85,7 @@ struct Subprog {
   std::array<Argument, 5> args{};
 };
 
-// How a callback's registers begin; r1 to r5 of `callee` are set from the caller's. What calls.cpp passes to
-// push_callback.
+// How a callback's registers begin: r1 to r5 of `callee` are set from the caller's. callbacks.h has them.
 using SetCallee = bool (*)(class Checker&, const Frame& caller, Frame& callee, const Code& insn);
 
 std::string print_tnum(Tnum bits);  // "5", "(0x0; 0xff)"
@@ -239,7 +238,7 @@ class Checker {
   State* find_previous_entry(isa::Slot slot, bool after_call = false);
   void widen(const State& old, State& current);
 
-  // --- Calls: calls*.cpp ---
+  // --- Calls: calls.cpp, helper_args.cpp; kfunc_callee.cpp, kfunc_args.cpp, kfuncs.cpp; callbacks.cpp ---
   bool check_helper_call(const Code& insn);
   bool check_kfunc_call(const Code& insn);
   // Does the call at `slot` simulate a callback (helper or kfunc), is it an iterator's next()? Asked once per

@@ -108,18 +108,25 @@ void find_other_btf(const object::ObjectSpec& spec, const Record& record, const 
   }
 }
 
-void try_live(const object::ObjectSpec& spec, const Record& record, const btf::Btf* core_btf, Outcome& out) {
+void try_live(const object::ObjectSpec& spec, const Record& record, const TrialOptions& options,
+              const btf::Btf* core_btf, Outcome& out) {
   kernel::Kernel kernel;
   object::LoadReport report;
   object::LoadOptions load;
   load.programs = {record.prog};
   load.report = &report;
   load.core_btf = core_btf;
+  if (!options.ours)
+    load.btf = options.verify.around.kernel_btf;  // read once by the caller, not by each process
   load.pin_root = "/sys/fs/bpf/skep-selftests";
   Result<object::Object> loaded = object::load(kernel, spec, load);
-  out.has_live = loaded || report.program == record.prog;
-  out.live_accepted = loaded.has_value();
-  if (!loaded) out.live_reason = report.log.empty() ? loaded.error().message : telling_line(report.log);
+  if (loaded) {
+    out.live = Answer::accept;
+    return;
+  }
+  if (report.program == record.prog) out.live = report.log.empty() ? Answer::before_verifier : Answer::reject;
+  out.live_error = loaded.error().code;
+  out.live_reason = report.log.empty() ? loaded.error().message : telling_line(report.log);
 }
 
 Outcome try_one(const Result<object::ObjectSpec>& spec, const Record& record, const TrialOptions& options) {
@@ -128,9 +135,14 @@ Outcome try_one(const Result<object::ObjectSpec>& spec, const Record& record, co
   out.prog = record.prog;
   if (!spec) {
     out.answer = Answer::open_error;
-    out.reason = spec.error().message;
+    out.reason = out.live_reason = spec.error().message;
     return out;
   }
+  OtherBtf other;
+  find_other_btf(*spec, record, options, other);
+  const btf::Btf* core_btf = other.types ? &*other.types : nullptr;
+  if (options.live) try_live(*spec, record, options, core_btf, out);
+  if (!options.ours) return out;
   runtime::VerifyOptions verify = options.verify;
   verify.own_log_level = true;
   verify.verify.log_level = options.log_level ? options.log_level
@@ -143,9 +155,7 @@ Outcome try_one(const Result<object::ObjectSpec>& spec, const Record& record, co
   load.programs = {record.prog};
   load.report = &report;
   load.btf = options.verify.around.kernel_btf;
-  OtherBtf other;
-  find_other_btf(*spec, record, options, other);
-  load.core_btf = other.types ? &*other.types : nullptr;
+  load.core_btf = core_btf;
   load.log_level = 1;  // one attempt; the log is looked at where it is made
   Result<object::Object> loaded = object::load(sys, *spec, load);
   auto mine = std::find_if(sys.judged().begin(), sys.judged().end(), [&](const runtime::Judged& judged) {
@@ -175,7 +185,6 @@ Outcome try_one(const Result<object::ObjectSpec>& spec, const Record& record, co
       std::fflush(stdout);
     }
   }
-  if (options.live) try_live(*spec, record, load.core_btf, out);
   return out;
 }
 
@@ -195,8 +204,8 @@ base::Buffer pack(const Outcome& out) {
   base::Writer to;
   to.put<std::uint8_t>(static_cast<std::uint8_t>(out.answer));
   to.put<std::uint8_t>(out.unsupported);
-  to.put<std::uint8_t>(out.has_live);
-  to.put<std::uint8_t>(out.live_accepted);
+  to.put<std::uint8_t>(static_cast<std::uint8_t>(out.live));
+  to.u32(static_cast<std::uint32_t>(out.live_error));
   to.u32(out.insn);
   to.u32(out.messages);
   for (std::uint64_t number : {out.insns, out.verify_ns, out.peak_bytes}) to.put(number);
@@ -208,8 +217,8 @@ base::Buffer pack(const Outcome& out) {
 Result<void> unpack(base::Reader& from, Outcome& out) {
   out.answer = static_cast<Answer>(TRY(from.u8()));
   out.unsupported = TRY(from.u8()) != 0;
-  out.has_live = TRY(from.u8()) != 0;
-  out.live_accepted = TRY(from.u8()) != 0;
+  out.live = static_cast<Answer>(TRY(from.u8()));
+  out.live_error = static_cast<int>(TRY(from.u32()));
   out.insn = TRY(from.u32());
   out.messages = TRY(from.u32());
   out.insns = TRY(from.u64());

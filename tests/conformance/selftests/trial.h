@@ -33,14 +33,18 @@ struct Outcome {
   std::uint64_t insns = 0, verify_ns = 0, peak_bytes = 0;
   std::uint32_t messages = 0;  // of the record's, found in our log
   // With `live`: what the running kernel said.
-  bool has_live = false, live_accepted = false;
+  Answer live = Answer::not_reached;
+  int live_error = 0;  // errno of what is not accepted
   std::string live_reason;
+
+  bool live_judged() const { return live != Answer::not_reached; }
 };
 
 struct TrialOptions {
   std::string objects;              // folder of the .o files
   runtime::VerifyOptions verify{};  // log_level is set per program
-  bool live = false;
+  bool live = false;                // ask the running kernel
+  bool ours = true;                 // ask our verifier
   // As the other kernels' records were made: what a kernel lacks is poisoned, not an error of the loader.
   bool weak_externs = false;
   bool every_message = true;    // ask for the log that the record's messages stand in

@@ -153,10 +153,10 @@ struct Report {
 
   void add(const Record& record, const Outcome& out) {
     Tally& tally = record.of_verifier() ? verifier : others;
-    if (out.has_live) {
+    if (out.live_judged()) {
       tally.live++;
-      tally.live_agree += out.live_accepted ? out.answer == Answer::accept : out.answer != Answer::accept;
-      tally.live_drift += record.judged() && record.accepted() != out.live_accepted;
+      tally.live_agree += (out.live == Answer::accept) == (out.answer == Answer::accept);
+      tally.live_drift += record.judged() && record.accepted() != (out.live == Answer::accept);
     }
     if (!record.judged()) return;
     std::string where = fmt::format("{}/{}", record.file, record.prog);
@@ -415,14 +415,13 @@ int run(Settings& settings) {
     saved += fmt::format("{} {}\t{}\t{}\n", record.file, record.prog, agree ? "agrees" : "differs",
                          verdict_word(out));
     if (settings.list)
-      fmt::print("{} {}/{}: kernel {} {} | ours {} {}{}\n",
-                 !record.judged() ? " "
-                 : agree          ? "="
-                                  : "!",
-                 record.file, record.prog, record.verdict, record.reason, verdict_word(out), out.reason,
-                 out.has_live
-                     ? fmt::format(" | live {} {}", out.live_accepted ? "accept" : "reject", out.live_reason)
-                     : "");
+      fmt::print(
+          "{} {}/{}: kernel {} {} | ours {} {}{}\n",
+          !record.judged() ? " "
+          : agree          ? "="
+                           : "!",
+          record.file, record.prog, record.verdict, record.reason, verdict_word(out), out.reason,
+          out.live_judged() ? fmt::format(" | live {} {}", answer_name(out.live), out.live_reason) : "");
   }
   summary.print(settings.reasons);
   if (settings.slowest) {
