@@ -47,8 +47,17 @@ bool Checker::check_constant_operand(const Code& insn) {
 
 bool Checker::simulate_swap(const Code& insn) {
   if (!check_reg_read(insn.dst)) return false;
-  if (is_pointer_to_hide(reg(insn.dst))) return fail(EACCES, "R{} pointer arithmetic prohibited", insn.dst);
-  return check_reg_write(insn.dst, true);
+  RegState& dst = reg(insn.dst);
+  if (is_pointer_to_hide(dst)) return fail(EACCES, "R{} pointer arithmetic prohibited", insn.dst);
+  if (dst.kind != Kind::scalar || !arithmetic_.swapped_bits) return check_reg_write(insn.dst, true);
+  const isa::Op& row = insn.row();
+  if (!check_reg_write(insn.dst, false)) return false;
+  const bool keeps_order = row.operation == Operation::to_le;  // the machine is a little-endian one
+  if (keeps_order && row.width == 64) return true;
+  dst.value = keeps_order ? zero_extend(dst.value, row.width, arithmetic_)
+                          : swap_bytes(dst.value, row.width, arithmetic_);
+  unlink(dst);
+  return true;
 }
 
 bool Checker::simulate_neg(const Code& insn) {

@@ -18,6 +18,7 @@
 #include "skep/isa/decode.h"
 #include "skep/uapi/contexts.h"
 #include "skep/uapi/helpers.h"
+#include "skep/uapi/prog_types.h"
 #include "skep/verify/liveness.h"
 #include "skep/verify/pool.h"
 #include "skep/verify/prune.h"
@@ -34,6 +35,8 @@ struct Code {
   std::uint8_t dst = 0, src = 0;
   std::int16_t off = 0;
   std::uint16_t live = 0x3ff;  // registers that may be read from here on
+  // Walking back, it changes nothing unless one of these registers is wanted or the history has a step of it.
+  std::uint16_t backtrack = 0xffff;
   std::int64_t imm = 0;
   isa::Slot target = 0;   // jumps; local calls and function addresses: the slot called
   std::uint32_t scc = 0;  // loop that it belongs to; 0: none
@@ -313,8 +316,8 @@ class Checker {
   bool simulate_call(const Code& insn);
   bool may_call_under_lock(const Code& insn) const;
   Next simulate_exit(const Code& insn, bool exception);
-  bool atomic_pointer_ok(const RegState& pointer) const;
-  bool check_access_mix(const Code& insn, const RegState& pointer, bool allow_trust_mismatch);
+  bool atomic_pointer_ok(Kind kind) const;
+  bool check_access_mix(AccessMemo pointer, bool allow_trust_mismatch);
 
   // --- Spectre rules: speculation.cpp ---
   struct MaskWindow {
@@ -331,7 +334,7 @@ class Checker {
   bool agree_on_masking(const Code& insn, std::uint8_t how, std::uint32_t limit);
   bool stops_speculation();
 
-  Frame* add_frame(State& state, std::uint32_t subprog, isa::Slot callsite);
+  Frame* add_frame(State& state, std::uint32_t subprog, isa::Slot callsite, bool callback);
   void init_frame(Frame& frame) const;
   bool enter_static(const Code& insn, std::uint32_t subprog);
   bool leave_frame();
@@ -472,7 +475,8 @@ class Checker {
   const Model& model_;
   const Options& options_;
   Arithmetic arithmetic_;
-  uapi::ProgType prog_type_;  // an freplace program is what its target is
+  uapi::ProgType prog_type_;                     // an freplace program is what its target is
+  const uapi::ProgTypeRow* type_row_ = nullptr;  // null: a type that the tables lack
   bool logging_;
   Verdict verdict_;
   std::string log_;

@@ -97,10 +97,12 @@ bool Checker::explore() {
       fact.processed++;
       last = at_;
       next_ = at_ + insn.slots;
+      const std::uint32_t chain = state_->frame().chain;
       if (state_->speculative && barrier_[at_])
         next = Next::path_done;
       else
         next = simulate(insn);
+      liveness_.visited(chain, last);
     }
     if (next == Next::failed) {
       if (!stops_speculation()) return false;
@@ -179,10 +181,10 @@ bool mixes(Kind kind) {
 
 }  // namespace
 
-bool Checker::check_access_mix(const Code&, const RegState& pointer, bool allow_trust_mismatch) {
+bool Checker::check_access_mix(AccessMemo pointer, bool allow_trust_mismatch) {
   AccessMemo& memo = access_[at_];
   if (memo.kind == Kind::not_init) {
-    memo = {pointer.kind, pointer.flags};
+    memo = pointer;
     return true;
   }
   if (memo.kind == pointer.kind && memo.flags == pointer.flags) return true;
@@ -197,14 +199,14 @@ bool Checker::check_access_mix(const Code&, const RegState& pointer, bool allow_
 bool Checker::simulate_load(const Code& insn) {
   const isa::Op& row = insn.row();
   if (!check_reg_read(insn.src) || !check_reg_write(insn.dst, false)) return false;
-  const RegState pointer = reg(insn.src);
+  const AccessMemo pointer{reg(insn.src).kind, reg(insn.src).flags};  // the load may overwrite it
   const bool acquire = row.action == Class::load_acquire;
-  if (acquire && !atomic_pointer_ok(pointer))
-    return fail(EACCES, "BPF_ATOMIC loads from R{} {} is not allowed", insn.src, kind_name(pointer));
+  if (acquire && !atomic_pointer_ok(pointer.kind))
+    return fail(EACCES, "BPF_ATOMIC loads from R{} {} is not allowed", insn.src, kind_name(reg(insn.src)));
   if (!check_mem_access(at_, insn.src, insn.off, row.width / 8u, Mode::read, insn.dst, acquire,
                         row.sign_from != 0))
     return false;
-  return check_access_mix(insn, pointer, !acquire) && check_invariants(reg(insn.dst), "ldx");
+  return check_access_mix(pointer, !acquire) && check_invariants(reg(insn.dst), "ldx");
 }
 
 bool Checker::simulate_store(const Code& insn) {
@@ -212,18 +214,18 @@ bool Checker::simulate_store(const Code& insn) {
   const bool imm = row.action == Class::store_imm, release = row.action == Class::store_release;
   if (!imm && !check_reg_read(insn.src)) return false;
   if (!check_reg_read(insn.dst)) return false;
-  const RegState pointer = reg(insn.dst);
-  if (release && !atomic_pointer_ok(pointer))
-    return fail(EACCES, "BPF_ATOMIC stores into R{} {} is not allowed", insn.dst, kind_name(pointer));
+  const AccessMemo pointer{reg(insn.dst).kind, reg(insn.dst).flags};
+  if (release && !atomic_pointer_ok(pointer.kind))
+    return fail(EACCES, "BPF_ATOMIC stores into R{} {} is not allowed", insn.dst, kind_name(reg(insn.dst)));
   if (imm) store_constant_ = insn.imm;
   const bool good = check_mem_access(at_, insn.dst, insn.off, row.width / 8u, Mode::write,
                                      imm ? -1 : static_cast<int>(insn.src), release);
   store_constant_.reset();
-  return good && check_access_mix(insn, pointer, false);
+  return good && check_access_mix(pointer, false);
 }
 
-bool Checker::atomic_pointer_ok(const RegState& pointer) const {
-  switch (pointer.kind) {
+bool Checker::atomic_pointer_ok(Kind kind) const {
+  switch (kind) {
     case Kind::context:
     case Kind::packet:
     case Kind::packet_meta:
@@ -246,7 +248,7 @@ bool Checker::simulate_atomic(const Code& insn) {
     if (is_pointer_to_hide(reg(0))) return fail(EACCES, "R0 leaks addr into mem");
   }
   if (is_pointer_to_hide(reg(insn.src))) return fail(EACCES, "R{} leaks addr into mem", insn.src);
-  if (!atomic_pointer_ok(reg(insn.dst)))
+  if (!atomic_pointer_ok(reg(insn.dst).kind))
     return fail(EACCES, "BPF_ATOMIC stores into R{} {} is not allowed", insn.dst, kind_name(reg(insn.dst)));
   int load = -1;
   if (row.fetch) {
@@ -255,8 +257,7 @@ bool Checker::simulate_atomic(const Code& insn) {
   }
   if (!check_mem_access(at_, insn.dst, insn.off, size, Mode::read, -1, true)) return false;
   if (load >= 0 && !check_mem_access(at_, insn.dst, insn.off, size, Mode::read, load, true)) return false;
-  const RegState pointer = reg(insn.dst);
-  if (!check_access_mix(insn, pointer, false)) return false;
+  if (!check_access_mix({reg(insn.dst).kind, reg(insn.dst).flags}, false)) return false;
   return check_mem_access(at_, insn.dst, insn.off, size, Mode::write, -1, true);
 }
 

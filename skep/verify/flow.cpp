@@ -63,6 +63,34 @@ UseDef use_def(const Code& insn) {
   return {};
 }
 
+// Code::backtrack; see Checker::step_back.
+std::uint16_t backtrack_registers(const Code& insn) {
+  const isa::Op& row = insn.row();
+  const auto dst = static_cast<std::uint16_t>(1u << insn.dst);
+  switch (row.action) {
+    case Class::alu:
+    case Class::addr_space_cast:
+    case Class::endian:
+    case Class::load:
+    case Class::load_acquire:
+    case Class::load_imm64:
+    case Class::store:
+    case Class::store_imm:
+    case Class::store_release: return dst;
+    case Class::jump_if:
+      return row.source == Source::reg ? static_cast<std::uint16_t>(dst | 1u << insn.src) : std::uint16_t{0};
+    case Class::jump:
+    case Class::jump_indirect:
+    case Class::may_goto: return 0;
+    case Class::atomic:
+    case Class::packet_absolute:
+    case Class::packet_indirect:
+    case Class::call:
+    case Class::exit: return 0xffff;
+  }
+  return 0xffff;
+}
+
 }  // namespace
 
 unsigned Checker::successors(isa::Slot slot, std::array<isa::Slot, 2>& next) const {
@@ -87,6 +115,7 @@ void Checker::compute_live_registers() {
     if (code_[slot].slots != 0) {
       table[slot] = use_def(code_[slot]);
       code_[slot].live = 0;
+      code_[slot].backtrack = backtrack_registers(code_[slot]);
     }
   bool changed = true;
   while (changed) {

@@ -70,8 +70,8 @@ bool Checker::simulate_call(const Code& insn) {
   }
 }
 
-// A new frame on `state` for `subprog`, called at `callsite`. Null after fail().
-Frame* Checker::add_frame(State& state, std::uint32_t subprog, isa::Slot callsite) {
+// A new frame on `state` for `subprog`, called at `callsite` (by a helper: `callback`). Null after fail().
+Frame* Checker::add_frame(State& state, std::uint32_t subprog, isa::Slot callsite, bool callback) {
   if (state.depth + 1 >= max_frames) {
     fail(E2BIG, "the call stack of {} frames is too deep", state.depth + 2);
     return nullptr;
@@ -80,7 +80,7 @@ Frame* Checker::add_frame(State& state, std::uint32_t subprog, isa::Slot callsit
   frame->number = state.depth + 1;
   frame->callsite = callsite;
   frame->subprog = subprog;
-  frame->chain = liveness_.chain(state.frame().chain, callsite, subprog);
+  frame->chain = liveness_.chain(state.frame().chain, callsite, subprog, callback);
   init_frame(*frame);
   state.frames[frame->number] = frame;
   return frame;
@@ -94,7 +94,7 @@ void Checker::init_frame(Frame& frame) const {
 
 bool Checker::enter_static(const Code& insn, std::uint32_t subprog) {
   (void)insn;
-  Frame* callee = add_frame(*state_, subprog, at_);
+  Frame* callee = add_frame(*state_, subprog, at_, false);
   if (callee == nullptr) return false;
   Frame& caller = state_->frame();
   for (unsigned i = 1; i <= 5; i++) callee->regs[i] = caller.regs[i];
@@ -115,7 +115,7 @@ bool Checker::push_callback(const Code& insn, std::uint32_t subprog, SetCallee s
   subprogs_[subprog].is_callback = true;
   State* inside = push_branch(subprogs_[subprog].first, at_, false);
   if (inside == nullptr) return false;
-  Frame* callee = add_frame(*inside, subprog, at_);
+  Frame* callee = add_frame(*inside, subprog, at_, true);
   if (callee == nullptr) return false;
   if (!set(*this, inside->frame(), *callee, insn)) return false;
   callee->in_callback = true;

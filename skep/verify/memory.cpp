@@ -196,8 +196,7 @@ bool Checker::check_plain_offset(const RegState& r, unsigned number, bool fixed_
 }
 
 bool Checker::may_touch_packet(Mode mode) const {
-  const uapi::ProgTypeRow* row = uapi::find_prog_type(prog_type_);
-  return row != nullptr && row->packet_access && (mode == Mode::read || row->packet_write);
+  return type_row_ != nullptr && type_row_->packet_access && (mode == Mode::read || type_row_->packet_write);
 }
 
 bool Checker::check_buffer(const RegState& r, unsigned number, std::int32_t off, std::uint32_t size,

@@ -26,7 +26,7 @@ State* StatePool::make() {
   return state;
 }
 
-Frame* StatePool::make_frame() {
+Frame* StatePool::take_frame() {
   if (free_frames_.empty()) {
     frames_.push_back(std::make_unique<Frame>());
     free_frames_.push_back(frames_.back().get());
@@ -37,12 +37,17 @@ Frame* StatePool::make_frame() {
   return frame;
 }
 
-void StatePool::release_frame(Frame* frame) {
-  count(-frame_bytes(*frame));
+Frame* StatePool::make_frame() {
+  Frame* frame = take_frame();
   std::vector<StackSlot> stack = std::move(frame->stack);  // its memory stays with the frame
-  stack.clear();
   *frame = Frame{};
   frame->stack = std::move(stack);
+  return frame;
+}
+
+void StatePool::release_frame(Frame* frame) {
+  count(-frame_bytes(*frame));
+  frame->stack.clear();
   free_frames_.push_back(frame);
 }
 
@@ -62,7 +67,7 @@ void StatePool::copy(State& to, const State& from) {
       to.frames[i] = nullptr;
       continue;
     }
-    if (to.frames[i] == nullptr) to.frames[i] = make_frame();
+    if (to.frames[i] == nullptr) to.frames[i] = take_frame();
     const std::size_t before = to.frames[i]->stack.size(), after = from.frames[i]->stack.size();
     *to.frames[i] = *from.frames[i];
     count((static_cast<std::int64_t>(after) - static_cast<std::int64_t>(before)) *

@@ -33,6 +33,7 @@ class StatePool {
   std::uint64_t peak_memory_bytes() const { return peak_; }
 
  private:
+  Frame* take_frame();  // with whatever its last user left but an empty stack
   void count(std::int64_t bytes);
 
   std::vector<std::unique_ptr<State>> states_;

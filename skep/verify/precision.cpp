@@ -114,7 +114,10 @@ bool Checker::walk_back(State& start, Wanted wanted, bool* changed) {
       } else {
         const Step* step = left > 0 && st->steps[left - 1].insn == i ? &st->steps[left - 1] : nullptr;
         if (trace) log_walk_step(wanted, static_cast<isa::Slot>(i));
-        if (!step_back(static_cast<isa::Slot>(i), later, step, wanted)) {
+        // Bit 15 is no register: set in the masks of those that are always looked at.
+        const bool matters = step != nullptr ||
+                             ((wanted.mask() | 1u << 15) & code_[static_cast<std::size_t>(i)].backtrack) != 0;
+        if (matters && !step_back(static_cast<isa::Slot>(i), later, step, wanted)) {
           mark_all_precise(start);
           return true;
         }

@@ -290,7 +290,12 @@ const Record* Records::get(const btf::Btf* btf, btf::TypeId type, std::uint32_t 
 
 const Record* Records::of(const MapModel& map) {
   if (map.btf == nullptr || map.value_type == 0) return nullptr;
-  return get(map.btf, map.value_type, map.value_size, false);
+  const auto index = static_cast<std::size_t>(&map - model_.maps.data());
+  if (index >= model_.maps.size()) return get(map.btf, map.value_type, map.value_size, false);
+  by_map_.resize(model_.maps.size());
+  std::optional<const Record*>& known = by_map_[index];
+  if (!known) known = get(map.btf, map.value_type, map.value_size, false);
+  return *known;
 }
 
 const Record* Records::of(const btf::Btf* btf, btf::TypeId type) {

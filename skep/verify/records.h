@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -61,7 +62,7 @@ struct Record {
 class Records {
  public:
   explicit Records(const Model& model) : model_(model) {}
-  // Of a map's value; null when it has no such field.
+  // Of the value of one of the model's maps; null when it has no such field.
   const Record* of(const MapModel& map);
   // Of a struct of the program's BTF; null when it has none or belongs to the kernel.
   const Record* of(const btf::Btf* btf, btf::TypeId type);
@@ -71,6 +72,7 @@ class Records {
   const Record* get(const btf::Btf* btf, btf::TypeId type, std::uint32_t value_size, bool in_object);
   const Model& model_;
   std::map<std::pair<const btf::Btf*, btf::TypeId>, std::unique_ptr<Record>> maps_, objects_;
+  std::vector<std::optional<const Record*>> by_map_;  // by index in Model::maps
 };
 
 }  // namespace skep::verify

@@ -34,7 +34,8 @@ constexpr ArithmeticRow rows[] = {
     {&Arithmetic::split_ranges, 6 << 8 | 12},  // 6.17, taken up by 6.12's stable series
     {&Arithmetic::negate, 6 << 8 | 17},          {&Arithmetic::joined_mul, 6 << 8 | 18},
     {&Arithmetic::fork_sign_masks, 6 << 8 | 12},  // stable series too, as the two below
-    {&Arithmetic::tnum_overlap, 6 << 8 | 12},    {&Arithmetic::unset_forgets, 6 << 8 | 12},
+    {&Arithmetic::swapped_bits, 6 << 8 | 18},    {&Arithmetic::tnum_overlap, 6 << 8 | 12},
+    {&Arithmetic::unset_forgets, 6 << 8 | 12},
 };
 
 }  // namespace
@@ -43,6 +44,15 @@ Arithmetic arithmetic_of(std::uint16_t version) {
   Arithmetic arithmetic;
   for (const ArithmeticRow& row : rows) arithmetic.*row.rule = version >= row.since;
   return arithmetic;
+}
+
+Scalar swap_bytes(const Scalar& from, unsigned bits, const Arithmetic& arithmetic) {
+  if (!arithmetic.swapped_bits) return {};
+  const auto swapped = [&](std::uint64_t value) { return __builtin_bswap64(value) >> (64 - bits); };
+  Scalar result;
+  result.bits = {swapped(from.bits.value), swapped(from.bits.mask)};
+  sync(result, arithmetic);
+  return result;
 }
 
 namespace {

@@ -34,6 +34,7 @@ struct Arithmetic {
   bool joined_mul = true;       // 6.18: tnum products join outcomes
   bool fork_sign_masks = true;  // 6.18: see forks_sign_mask()
   bool tnum_overlap = true;     // 6.18: == of bits that differ is false
+  bool swapped_bits = true;     // 6.18: byte swaps keep what is known of each bit; before: nothing
   bool unset_forgets = true;    // 6.18: where no bit of a mask is set, bounds start afresh from the bits
 };
 Arithmetic arithmetic_of(std::uint16_t version);
@@ -111,6 +112,9 @@ struct BasicScalar {
 
 using Scalar = BasicScalar<64>;
 
+// The low `bits` bits (16, 32, 64) with their bytes in the opposite order, zero-extended: to_be, bswap.
+Scalar swap_bytes(const Scalar& from, unsigned bits, const Arithmetic& arithmetic = {});
+
 // Lets each view learn from the others. After any direct change of a member.
 template <unsigned W>
 void sync(BasicScalar<W>& scalar, const Arithmetic& arithmetic = {});
@@ -120,12 +124,6 @@ void sync(BasicScalar<W>& scalar, const Arithmetic& arithmetic = {});
 template <unsigned W>
 BasicScalar<W> alu(isa::Operation operation, unsigned width, const BasicScalar<W>& dst,
                    const BasicScalar<W>& src, const Arithmetic& arithmetic = {});
-
-// to_le, to_be, bswap of any width: no kernel that judges (up to 6.18) keeps anything, constants included.
-template <unsigned W>
-BasicScalar<W> swap_bytes(const BasicScalar<W>&) {
-  return {};
-}
 
 // The low `bits` bits, zero-extended: mov32 (32), loads and spills of 8, 16, 32 bits.
 template <unsigned W>

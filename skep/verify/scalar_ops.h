@@ -441,12 +441,22 @@ BasicScalar<W> BasicScalar<W>::between_signed(std::int64_t min, std::int64_t max
 template <unsigned W>
 void sync(BasicScalar<W>& s, const Arithmetic& arithmetic) {
   using namespace scalar_detail;
+  // The two ends, where all views say the same: nothing to learn.
+  if (s.bits.is_const() && s.contains(s.bits.value)) {
+    s = BasicScalar<W>::constant(s.bits.value);
+    return;
+  }
+  if (s.is_unknown()) return;
   learn_from_bits(s.low, s.bits.cast(W / 2));
   learn_from_bits(s.full, s.bits);
   // A round may feed the next: bounds of the low half sharpen the full ones, whose signs sharpen the low
   // half.
   const int rounds = arithmetic.low_from_full ? 3 : 1;
-  for (int round = 0; round < rounds; round++) deduce(s, arithmetic);
+  for (int round = 0; round < rounds; round++) {
+    const BasicScalar<W> before = s;
+    deduce(s, arithmetic);
+    if (s == before) break;
+  }
   const Tnum bits = intersect(s.bits, Tnum::range(s.full.umin, s.full.umax));
   const Tnum low = intersect(bits.cast(W / 2), Tnum::range(s.low.umin, s.low.umax));
   s.bits = bits.with_low(low, W / 2);

@@ -147,6 +147,7 @@ void Checker::note_stack_read(const Frame& frame, std::int32_t min, std::int32_t
 bool Checker::write_stack(Frame& frame, std::int32_t off, unsigned size, int value) {
   const unsigned index = slot_index(off), slot_number = index / 8;
   StackSlot* slot = &frame.stack[slot_number];
+  if (size == 8 && off % 8 == 0) liveness_.write(frame.number, std::uint64_t{1} << slot_number);
   if (!allow_ptr_leaks() && slot->is_spilled() && slot->spilled.kind != Kind::scalar && size != 8)
     return fail(EACCES, "attempt to corrupt spilled pointer on stack");
   RegState* source = value >= 0 ? &reg(static_cast<unsigned>(value)) : nullptr;

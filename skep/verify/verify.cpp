@@ -25,6 +25,7 @@ Checker::Checker(const Model& model, const Options& options)
   branch_limit_ = has(Rule::long_jumps) ? branch_limit : old_branch_limit;
   has_bounded_spills_ = has(Rule::bounded_spills);
   has_narrow_spills_ = has(Rule::narrow_spills);
+  type_row_ = uapi::find_prog_type(prog_type_);
   infers_not_null_ = model.at_least(6, 2);
   loops_by_fallthrough_ = model.at_least(6, 7);
   keeps_all_spills_ = locks_in_functions_ = model.at_least(6, 9);
@@ -68,23 +69,31 @@ bool Checker::prepare() {
   compute_loops();
   summarise_subprogs();
   log_live_registers();
+  using Flow = StackLiveness::Flow;
   std::vector<StackLiveness::Edge> edges;
-  std::vector<std::uint64_t> overwrites(code_.size(), 0);
+  edges.reserve(code_.size());
+  std::vector<Flow> flows(code_.size(), Flow::plain);
   for (isa::Slot slot = 0; slot < code_.size(); slot++) {
     const Code& insn = code_[slot];
     if (insn.slots == 0) continue;
     std::array<isa::Slot, 2> next{};
     const unsigned count = successors(slot, next);
     for (unsigned i = 0; i < count; i++) edges.push_back({slot, next[i]});
-    const isa::Class action = insn.row().action;
-    const bool store = action == isa::Class::store || action == isa::Class::store_imm;
-    if (store && insn.dst == frame_pointer && insn.row().width == 64 && insn.off < 0 && insn.off % 8 == 0 &&
-        insn.off >= -static_cast<int>(stack_bytes))
-      overwrites[slot] = std::uint64_t{1} << (-insn.off / 8 - 1);
+    switch (insn.row().action) {
+      case isa::Class::call:
+        if (insn.row().operation == isa::Operation::call_local &&
+            !subprogs_[code_[insn.target].subprog].global)
+          flows[slot] = Flow::call;
+        break;
+      case isa::Class::exit:
+      case isa::Class::packet_absolute:
+      case isa::Class::packet_indirect: flows[slot] = Flow::leaves; break;
+      default: break;
+    }
   }
   std::vector<StackLiveness::Function> functions;
   for (const Subprog& subprog : subprogs_) functions.push_back({subprog.first, subprog.end});
-  liveness_.begin(edges, std::move(functions), std::move(overwrites));
+  liveness_.begin(edges, std::move(functions), std::move(flows));
   return true;
 }
 

@@ -108,18 +108,26 @@ void find_other_btf(const object::ObjectSpec& spec, const Record& record, const 
   }
 }
 
+// The loader's way to one program of the object, on any side.
+Result<object::Object> load_one(uapi::Sys& sys, const object::ObjectSpec& spec, const Record& record,
+                                const TrialOptions& options, object::LoadOptions load) {
+  OtherBtf other;
+  find_other_btf(spec, record, options, other);
+  load.programs = {record.prog};
+  load.core_btf = other.types ? &*other.types : nullptr;
+  load.pin_root = "/sys/fs/bpf/skep-selftests";
+  return object::load(sys, spec, load);
+}
+
 void try_live(const object::ObjectSpec& spec, const Record& record, const TrialOptions& options,
-              const btf::Btf* core_btf, Outcome& out) {
+              Outcome& out) {
   kernel::Kernel kernel;
   object::LoadReport report;
   object::LoadOptions load;
-  load.programs = {record.prog};
   load.report = &report;
-  load.core_btf = core_btf;
   if (!options.ours)
     load.btf = options.verify.around.kernel_btf;  // read once by the caller, not by each process
-  load.pin_root = "/sys/fs/bpf/skep-selftests";
-  Result<object::Object> loaded = object::load(kernel, spec, load);
+  Result<object::Object> loaded = load_one(kernel, spec, record, options, std::move(load));
   if (loaded) {
     out.live = Answer::accept;
     return;
@@ -138,32 +146,16 @@ Outcome try_one(const Result<object::ObjectSpec>& spec, const Record& record, co
     out.reason = out.live_reason = spec.error().message;
     return out;
   }
-  OtherBtf other;
-  find_other_btf(*spec, record, options, other);
-  const btf::Btf* core_btf = other.types ? &*other.types : nullptr;
-  if (options.live) try_live(*spec, record, options, core_btf, out);
+  if (options.live) try_live(*spec, record, options, out);
   if (!options.ours) return out;
-  runtime::VerifyOptions verify = options.verify;
-  verify.own_log_level = true;
-  verify.verify.log_level = options.log_level ? options.log_level
-                            : !record.messages.empty() && options.every_message
-                                ? verify::log_level::states | verify::log_level::stats
-                                : 0;
-  runtime::VerifySys sys(std::move(verify));
-  object::LoadReport report;
-  object::LoadOptions load;
-  load.programs = {record.prog};
-  load.report = &report;
-  load.btf = options.verify.around.kernel_btf;
-  load.core_btf = core_btf;
-  load.log_level = 1;  // one attempt; the log is looked at where it is made
-  Result<object::Object> loaded = object::load(sys, *spec, load);
-  auto mine = std::find_if(sys.judged().begin(), sys.judged().end(), [&](const runtime::Judged& judged) {
-    return judged.before_verifier || judged.model->model.prog.name == record.prog.substr(0, 15);
-  });
-  if (mine == sys.judged().end()) {
+  const std::uint32_t log_level = options.log_level ? options.log_level
+                                  : !record.messages.empty() && options.every_message
+                                      ? verify::log_level::states | verify::log_level::stats
+                                      : 0;
+  Result<runtime::Judged> mine = judge(*spec, record, options, log_level);
+  if (!mine) {
     out.answer = Answer::not_reached;
-    out.reason = loaded ? "the program was not among those loaded" : loaded.error().message;
+    out.reason = mine.error().message;
   } else {
     const verify::Verdict& verdict = mine->verdict;
     out.answer = mine->before_verifier ? Answer::before_verifier
@@ -240,19 +232,7 @@ bool write_all(int fd, base::Bytes bytes) {
 
 // In the child: the records from `first` on, one packed outcome each, its size in front.
 [[noreturn]] void work(std::span<const Record> records, const TrialOptions& options, int to) {
-  Result<object::ObjectSpec> spec = fail(EINVAL, "not opened");
-  Result<base::Buffer> bytes = base::read_file(object_path(options, records[0].file));
-  if (bytes) {
-    Diagnostics warnings;
-    object::OpenOptions open;
-    open.name = object::object_name(records[0].file);
-    spec = object::parse(*bytes, open, warnings);
-    if (spec) apply_flags(*spec, options.verify.around.version);
-    if (spec && options.weak_externs)
-      for (object::ExternSpec& ext : spec->externs) ext.weak = true;
-  } else {
-    spec = Failure(bytes.error());
-  }
+  Result<object::ObjectSpec> spec = open_object(records[0].file, options);
   for (const Record& record : records) {
     ::alarm(options.seconds);
     base::Buffer packed = pack(try_one(spec, record, options));
@@ -373,6 +353,52 @@ class Pool {
 }  // namespace
 
 std::string_view answer_name(Answer answer) { return answer_names[static_cast<std::size_t>(answer)]; }
+
+Result<object::ObjectSpec> open_object(std::string_view file, const TrialOptions& options) {
+  base::Buffer bytes = TRY(base::read_file(object_path(options, file)));
+  Diagnostics warnings;
+  object::OpenOptions open;
+  open.name = object::object_name(file);
+  object::ObjectSpec spec = TRY(object::parse(bytes, open, warnings));
+  apply_flags(spec, options.verify.around.version);
+  if (options.weak_externs)
+    for (object::ExternSpec& ext : spec.externs) ext.weak = true;
+  return spec;
+}
+
+Result<runtime::Judged> judge(const object::ObjectSpec& spec, const Record& record,
+                              const TrialOptions& options, std::uint32_t log_level) {
+  runtime::VerifyOptions verify = options.verify;
+  verify.own_log_level = true;
+  verify.verify.log_level = log_level;
+  runtime::VerifySys sys(std::move(verify));
+  object::LoadOptions load;
+  load.btf = options.verify.around.kernel_btf;
+  load.log_level = 1;  // one attempt; the log is looked at where it is made
+  Result<object::Object> loaded = load_one(sys, spec, record, options, std::move(load));
+  auto mine = std::find_if(sys.judged().begin(), sys.judged().end(), [&](const runtime::Judged& judged) {
+    return judged.before_verifier || judged.model->model.prog.name == record.prog.substr(0, 15);
+  });
+  if (mine != sys.judged().end()) return *mine;
+  return fail(ENOENT, "{}", loaded ? "the program was not among those loaded" : loaded.error().message);
+}
+
+Result<KernelFigures> load_timed(const object::ObjectSpec& spec, const Record& record,
+                                 const TrialOptions& options, const btf::Btf& types) {
+  kernel::Kernel kernel;
+  object::LoadOptions load;
+  load.btf = &types;
+  load.log_level = verify::log_level::stats;
+  object::Object loaded = TRY(load_one(kernel, spec, record, options, std::move(load)));
+  const object::Program* program = loaded.program(record.prog);
+  if (!program) return fail(ENOENT, "the program was not among those loaded");
+  auto number = [&](std::string_view before) -> std::uint64_t {
+    std::size_t at = program->log().find(before);
+    return at == std::string::npos ? 0
+                                   : std::strtoull(program->log().c_str() + at + before.size(), nullptr, 10);
+  };
+  return KernelFigures{number("processed "), number("verification time ")};
+}
 
 Result<std::vector<Outcome>> run_trials(std::span<const Record> records, const TrialOptions& options) {
   return Pool(records, options).run();

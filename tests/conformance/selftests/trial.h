@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "skep/base/result.h"
+#include "skep/object/spec.h"
 #include "skep/runtime/verify_sys.h"
 #include "tests/conformance/selftests/record.h"
 
@@ -55,5 +56,21 @@ struct TrialOptions {
 
 // The outcome of every record that names a program, in their order.
 Result<std::vector<Outcome>> run_trials(std::span<const Record> records, const TrialOptions& options);
+
+// The object of a record's file, with the flags that its tests ask for. The errors of reading and parsing it.
+Result<object::ObjectSpec> open_object(std::string_view file, const TrialOptions& options);
+
+// The record's program of that object, loaded alone into a VerifySys, in this process: the verdict and the
+// model. ENOENT with the loader's words when it did not come as far as the verifier.
+Result<runtime::Judged> judge(const object::ObjectSpec& spec, const Record& record,
+                              const TrialOptions& options, std::uint32_t log_level);
+
+// What the running kernel's verifier, whose types are `types`, says of itself (log_level 4) after it accepted
+// the record's program. The loader's errors when it does not.
+struct KernelFigures {
+  std::uint64_t insns = 0, microseconds = 0;
+};
+Result<KernelFigures> load_timed(const object::ObjectSpec& spec, const Record& record,
+                                 const TrialOptions& options, const btf::Btf& types);
 
 }  // namespace skep::selftests

@@ -14,6 +14,7 @@
 #include "skep/base/file.h"
 #include "skep/kernel/kernel.h"
 #include "tests/conformance/selftests/record.h"
+#include "tests/conformance/selftests/speed.h"
 #include "tests/conformance/selftests/structs.h"
 #include "tests/conformance/selftests/trial.h"
 #include "tests/support/xz.h"
@@ -39,6 +40,10 @@ constexpr char usage_text[] =
   --no-messages     do not look for the tests' expected messages (quicker)
   --slowest N       the N programs that took longest
   --structs [FILE] [--live] [--list] [--require P]   instead: the old tests, as `structs` writes them
+  --speed [N]       only time the N (30) largest accepted programs and all small ones beside the running kernel
+  --rounds N        of --speed, 7 if not given
+  --require-speed   --speed, and fail above its limits: 0.4 of the kernel's time, 1.05 of its instructions,
+                    10 microseconds for the median small program
   --require A,B     fail when less than A % of verifier_* or B % of the others agree, or an accept is unsafe
 )";
 
@@ -61,6 +66,8 @@ struct Settings {
   bool list = false;
   std::size_t reasons = 25, slowest = 0;
   std::string save, since;
+  bool speed = false, require_speed = false;
+  SpeedOptions timing;
   double require_verifier = -1, require_others = -1;  // below 0: nothing is required
 };
 
@@ -275,6 +282,9 @@ bool parse(int count, char** words, Settings& settings) {
     seconds,
     no_messages,
     slowest,
+    speed,
+    rounds,
+    require_speed,
     require
   };
   const option known[] = {{"objects", required_argument, nullptr, objects},
@@ -290,9 +300,17 @@ bool parse(int count, char** words, Settings& settings) {
                           {"seconds", required_argument, nullptr, seconds},
                           {"no-messages", no_argument, nullptr, no_messages},
                           {"slowest", required_argument, nullptr, slowest},
+                          {"speed", optional_argument, nullptr, speed},
+                          {"rounds", required_argument, nullptr, rounds},
+                          {"require-speed", no_argument, nullptr, require_speed},
                           {"require", required_argument, nullptr, require},
                           {}};
   if (const char* folder = std::getenv("SKEP_SELFTESTS")) settings.trial.objects = folder;
+  auto optional_number = [&](std::uint32_t otherwise) {
+    const char* text = optarg;
+    if (!text && optind < count && words[optind][0] >= '0' && words[optind][0] <= '9') text = words[optind++];
+    return text ? static_cast<std::uint32_t>(std::atoi(text)) : otherwise;
+  };
   for (int what; (what = getopt_long(count, words, "", known, nullptr)) != -1;) switch (what) {
       case objects: settings.trial.objects = optarg; break;
       case kernel: {
@@ -303,13 +321,7 @@ bool parse(int count, char** words, Settings& settings) {
         break;
       }
       case only: settings.only.push_back(optarg); break;
-      case log:
-        settings.trial.log_level = 2;
-        if (optarg)
-          settings.trial.log_level = static_cast<std::uint32_t>(std::atoi(optarg));
-        else if (optind < count && words[optind][0] >= '0' && words[optind][0] <= '9')
-          settings.trial.log_level = static_cast<std::uint32_t>(std::atoi(words[optind++]));
-        break;
+      case log: settings.trial.log_level = optional_number(2); break;
       case live: settings.trial.live = true; break;
       case list: settings.list = true; break;
       case reasons: settings.reasons = static_cast<std::size_t>(std::atoi(optarg)); break;
@@ -322,6 +334,12 @@ bool parse(int count, char** words, Settings& settings) {
         if (std::sscanf(optarg, "%lf,%lf", &settings.require_verifier, &settings.require_others) != 2)
           return false;
         break;
+      case speed:
+        settings.speed = true;
+        settings.timing.programs = optional_number(settings.timing.programs);
+        break;
+      case rounds: settings.timing.rounds = static_cast<unsigned>(std::atoi(optarg)); break;
+      case require_speed: settings.speed = settings.require_speed = true; break;
       case slowest: settings.slowest = static_cast<std::size_t>(std::atoi(optarg)); break;
       default: return false;
     }
@@ -401,6 +419,12 @@ int run(Settings& settings) {
   if (auto text = here.kconfig()) verify.kconfig = std::move(*text);
   if (auto text = here.kallsyms()) verify.kallsyms = std::move(*text);
 
+  if (settings.speed) {
+    auto good = measure_speed(records, settings.trial, settings.timing);
+    if (!good) return report(good.error());
+    if (!*good && settings.require_speed) fmt::print("\nslower than required\n");
+    return *good || !settings.require_speed ? 0 : 1;
+  }
   if (settings.trial.log_level) settings.trial.jobs = 1;
   auto outcomes = run_trials(records, settings.trial);
   if (!outcomes) return report(outcomes.error());

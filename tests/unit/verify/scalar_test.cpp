@@ -281,6 +281,30 @@ TEST(Scalar, ExtensionsAreSound) {
       }
 }
 
+TEST(Scalar, SwappedBytesAreSound) {
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 20000; i++) {
+    Scalar s;
+    s.bits.mask = random() & random();
+    s.bits.value = random() & ~s.bits.mask;
+    sync(s);
+    const std::uint64_t value = s.bits.value | (random() & s.bits.mask);
+    ASSERT_TRUE(s.contains(value));
+    EXPECT_TRUE(swap_bytes(s, 64).contains(__builtin_bswap64(value)));
+    EXPECT_TRUE(swap_bytes(s, 32).contains(__builtin_bswap32(static_cast<std::uint32_t>(value))));
+    EXPECT_TRUE(swap_bytes(s, 16).contains(__builtin_bswap16(static_cast<std::uint16_t>(value))));
+  }
+  // As the log of 6.18 has them.
+  Scalar s;
+  s.bits = {0x12345600, 0xf0};
+  sync(s);
+  EXPECT_EQ(print(swap_bytes(s, 32)),
+            "smin=umin=umin32=0x563412,smax=umax=umax32=0xf0563412,smin32=0x80563412,smax32=0x70563412,"
+            "var_off=(0x563412; 0xf0000000)");
+  EXPECT_EQ(print(swap_bytes(Scalar::constant(5), 16)), "1280");
+  EXPECT_TRUE(swap_bytes(Scalar::constant(5), 16, arithmetic_of(6 << 8 | 12)).is_unknown());
+}
+
 TEST(Scalar, OrderAndJoin) {
   for_pairs(7, [&](const Value& a, const Value& b) {
     if (a.abstract.contains(b.abstract) && (b.set & ~a.set) != 0) FAIL() << "contains";
