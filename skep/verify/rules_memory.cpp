@@ -113,7 +113,8 @@ bool tell_underflow(Story& story, NodeId node) {
   NodeId from = compared;
   while (from != no_node && story.trail[from].kind == NodeKind::truncate) from = story.trail[from].a;
   if (taken <= 0 || taken > INT32_MAX || from == no_node) return false;
-  if (!story.was_compared(compared) && !story.was_compared(from)) return false;
+  if (!story.was_compared(compared) && !story.was_compared(from) && !story.check_of_other_copy(node))
+    return false;
   const LogValue *range = story.value(node), *before = story.value(compared);
   if (!range || range->constant || (before && before->smin.value_or(INT64_MIN) >= taken)) return false;
   if (range->umax.value_or(UINT64_MAX) < UINT32_MAX) return false;
@@ -152,6 +153,10 @@ bool tell_division(Story& story, NodeId node) {
 // Places for what may be accessed: "the value of map `m` has 64 bytes".
 std::string target_words(const Story& story, std::int64_t size) {
   const LogValue* address = story.value(story.trail.node(story.culprit_place));
+  const auto holds = [&](std::string_view end) { return address->map.find(end) != std::string::npos; };
+  if (address && address->kind.starts_with("map_value") &&
+      (holds(".bss") || holds(".data") || holds(".rodata")))
+    return fmt::format("the program's global variables have {} bytes", size);
   if (address && address->kind.starts_with("map_value"))
     return address->map.empty() ? fmt::format("a map value has {} bytes", size)
                                 : fmt::format("a value of map {} has {} bytes", quoted(address->map), size);
@@ -208,6 +213,18 @@ void out_of_bounds(Story& story) {
           fmt::format("this accesses bytes {} to {}, but only {} were reserved", off, off + width - 1, size);
       story.out.advice = "reserve as many bytes as the struct has, not as its pointer has";
       story.out.snippet = fmt::format("{0} = bpf_ringbuf_reserve(&events, sizeof(*{0}), 0);", name);
+    }
+    const NodeId count = callee.empty() ? no_node : story.trail.node(story.culprit_place + 1);
+    if (const LogValue* most = story.value(count);
+        most && most->is_scalar() && !most->constant && most->smax) {
+      story.set_culprit_node(count);
+      const std::string name = or_(story.name(count), "len");
+      story.out.headline =
+          fmt::format("the size that {}() gets can be up to {}, but {}", callee, *most->smax, target);
+      story.out.needed = fmt::format("a size of at most {}", size - (known ? known->off : 0));
+      story.out.advice = "limit the size to that of the buffer before the call";
+      story.out.snippet = fmt::format("if ({0} > sizeof(buf))\n    {0} = sizeof(buf);", name);
+      return;
     }
     if (!callee.empty())
       story.out.snippet =
@@ -379,6 +396,15 @@ void packet_bounds(Story& story) {
         "void *p = data + offset;\nif (p + {} > data_end)\n    {{leave}}\n/* read through p */", size);
     story.trace(index.node);
   } else {
+    for (const Branch& branch : story.trail.branches()) {
+      const Node& left = story.trail[branch.left];
+      if (left.kind != NodeKind::alu || left.b == no_node) continue;
+      const LogValue *end = story.trail[left.a].first, *begin = story.trail[left.b].first;
+      if (end && begin && end->kind == "pkt_end" && begin->kind.starts_with("pkt"))
+        story.cause(
+            branch.step,
+            "this compares the length, which is a number: only a comparison of pointers proves bytes");
+    }
     const std::string bytes =
         size == 1 ? fmt::format("byte {}", off) : fmt::format("bytes {} to {}", off, off + size - 1);
     story.out.headline =
@@ -633,6 +659,8 @@ void special_store(Story& story) {
                                  : story.captured[2] == "pkt" ? "the packet"
                                                               : std::string_view(story.words["state"]);
   story.out.headline = fmt::format("an atomic operation on {} is not possible", where);
+  if (story.captured[2] != "ctx")
+    story.out.snippet = "*p += 1;   /* instead of __sync_fetch_and_add(p, 1) */";
 }
 
 constexpr std::string_view null_needed = "a comparison with NULL between the call and the use";
@@ -757,7 +785,7 @@ constexpr Rule rows[] = {
     {"cannot access ptr member {name} with moff {num} in struct {name} with off {num} size {num}", "kernel-object", Culprit::none, "the pointer {1} of struct {3} is read in part", "the whole pointer"},
     {"access beyond *", "kernel-object", Culprit::none, "this reads outside of the field or structure", "an access inside of one field", "the program's idea of the structure differs from the kernel's: use CO-RE (preserve_access_index), or vmlinux.h of the kernel"},
     // Pointer arithmetic.
-    {"{reg} pointer arithmetic on {name} prohibited*", "pointer-arithmetic", Culprit::reg, "nothing can be added to {v}: it is {state}", "the pointer as it was given"},
+    {"{reg} pointer arithmetic on {name} prohibited*", "pointer-arithmetic", Culprit::reg, "nothing can be added to {v}: it is {state}", "the pointer as it was given", "compare with it only, and calculate with a pointer to the beginning", "if (data + offset + 4 > data_end)   /* not: data_end - 4 */\n    {leave}"},
     {"{reg} pointer arithmetic prohibited", "pointer-arithmetic", Culprit::reg, "this arithmetic on a pointer is not allowed", "a pointer plus a bounded number"},
     {"{reg} pointer arithmetic of map value goes out of range, prohibited for !root", "privileges", Culprit::reg, "{v} may point outside of the map value in between, which a task without privileges must not compute", "CAP_PERFMON, or a check before the addition", "compare the index before it is added to the pointer"},
     {"{reg} pointer arithmetic with {name} operator prohibited", "pointer-arithmetic", Culprit::reg, "{2} cannot be done to a pointer", "addition and subtraction of numbers only", "an address is no number to the verifier: use something that the object holds instead, such as a pid, a port or an index", "__u32 key = bpf_get_current_pid_tgid() >> 32;"},

@@ -74,7 +74,16 @@ std::string_view Story::leave() const {
 
 std::string Story::context_name() const {
   const std::string known = has_steps() ? parameter_name(place(0).text, 0) : "";
-  return known.empty() ? "ctx" : known;
+  if (!known.empty()) return known;
+  for (NodeId id = 0; id < trail.size(); id++) {
+    const Node& node = trail[id];
+    const LogValue* address = node.kind == NodeKind::load ? value(node.a) : nullptr;
+    if (!address || address->kind != "ctx" || node.step == no_step) continue;
+    const SourcePlace at = place(node.step);
+    const std::string read = expression_at(at.text, at.column);
+    if (const std::size_t arrow = read.find("->"); arrow != std::string::npos) return read.substr(0, arrow);
+  }
+  return "ctx";
 }
 
 std::string Story::name(NodeId id) const {
@@ -340,6 +349,7 @@ void Story::trace_branches(NodeId id) {
         cause(branch.step, fmt::format("on this path {} is not NULL", what));
       continue;
     }
+    if (left.first && left.first->is_pointer()) continue;  // a pointer that a call has taken
     if (after && after->is_scalar() && (!before || range_words(*before) != range_words(*after))) {
       cause(branch.step, fmt::format("after this check {} is {}", what, range_words(*after)));
     } else if (after && after->is_scalar()) {
