@@ -16,7 +16,7 @@ bool is_printed(char letter) {
 }  // namespace
 
 int FormatReader::next(FormatPiece& piece) {
-  constexpr std::size_t most_width = 4096;
+  constexpr std::size_t most_width = (1 << 23) - 1;  // the kernel's printf takes a larger one for this
   piece = {};
   if (at_ == 0 && !std::all_of(format_.begin(), format_.end(), is_printed)) return -EINVAL;
   if (at_ >= format_.size()) return 0;
@@ -44,8 +44,7 @@ int FormatReader::next(FormatPiece& piece) {
       break;
   }
   for (; std::isdigit(static_cast<unsigned char>(at(at_))); at_++) {
-    piece.width = piece.width * 10 + static_cast<std::size_t>(at(at_) - '0');
-    if (piece.width > most_width) return -EINVAL;
+    piece.width = std::min(piece.width * 10 + static_cast<std::size_t>(at(at_) - '0'), most_width);
   }
   if (at(at_) == 'p') return read_pointer(piece);
   while (piece.longs < 2 && at(at_) == 'l') at_++, piece.longs++;
