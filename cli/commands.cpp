@@ -68,8 +68,11 @@ constexpr Option verify_options[] = {
     {"btf", "[VERSION=]FILE",
      "the kernel's types (of that version), or a directory of such files; if not given the running kernel's"},
     {"unprivileged", "", "judge as for a task without CAP_BPF and CAP_PERFMON"},
-    {"log", "LEVEL",
-     "print the verifier's log: 1 the path to a rejection, 2 every state, 4 the figures (added up)"},
+    {"log", "LEVEL|FILE",
+     "print the verifier's log: 1 the path to a rejection, 2 every state, 4 the figures (added up); or "
+     "explain the "
+     "log of a kernel (-: standard input)"},
+    {"object", "FILE", "with --log FILE: the object or source of the program that the log is of"},
     {"cost", "", "show on which lines the verifier spent its instructions"},
     {"budget", "N", "fail when a program takes more than N instructions to verify"},
     strict_option,
@@ -110,7 +113,7 @@ constexpr Command table[] = {
      "Unlike 'prog\n"
      "dump' it shows sections as they are in the file, whether or not the object can be loaded.",
      disasm_options, run_disasm},
-    {"verify", "OBJECT|SOURCE.c", 1, 1, "say whether the kernel would take each program, and why not",
+    {"verify", "[OBJECT|SOURCE.c]", 0, 1, "say whether the kernel would take each program, and why not",
      "Loads each program alone into a verifier that runs in this process, needs no privileges and follows "
      "the\n"
      "kernel's. A program is accepted, rejected (with the kernel's line, the instruction and the source "

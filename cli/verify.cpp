@@ -9,6 +9,7 @@
 #include "cli/explain_text.h"
 #include "cli/judge.h"
 #include "cli/text.h"
+#include "cli/verify_log.h"
 #include "cli/verify_matrix.h"
 #include "skep/base/diagnostics.h"
 #include "skep/base/json.h"
@@ -255,9 +256,38 @@ Result<int> verify_object(const VerifyCommand& command) {
   return all_well ? Exit::ok : Exit::failed;
 }
 
+// "--log 6" is a level, any other word a file.
+bool is_level(std::string_view word) {
+  return !word.empty() && word.find_first_not_of("0123456789") == word.npos;
+}
+
+int run_log(const Arguments& arguments, const std::string& file) {
+  for (const char* other : {"kernel", "unprivileged", "cost", "budget"})
+    if (arguments.has(other)) {
+      report({EINVAL, fmt::format("--{} does not go with --log FILE", other)});
+      return Exit::usage;
+    }
+  LogCommand command{.file = file, .json = arguments.has("json"), .strict = arguments.has("strict")};
+  if (const std::string* object = arguments.find("object"))
+    command.object = *object;
+  else if (!arguments.positional.empty())
+    command.object = arguments.positional[0];
+  if (const std::string* program = arguments.find("prog")) command.program = *program;
+  if (const std::string* btf = arguments.find("btf")) command.btf = *btf;
+  Result<int> result = explain_log_file(command);
+  if (!result) return report(result.error());
+  return *result;
+}
+
 }  // namespace
 
 int run_verify(const Arguments& arguments) {
+  if (const std::string* log = arguments.find("log"); log && !is_level(*log)) return run_log(arguments, *log);
+  if (arguments.positional.empty() || arguments.has("object")) {
+    report({EINVAL, arguments.positional.empty() ? "names no object; 'skep help verify' shows the options"
+                                                 : "--object goes with --log FILE"});
+    return Exit::usage;
+  }
   Result<VerifyCommand> command = read_options(arguments);
   if (!command) {
     report(command.error());

@@ -97,6 +97,7 @@ struct Builder {
     model.kernel = uapi::since(around.version.major, around.version.minor);
     model.privileges = around.privileges;
     model.cpus = around.cpus;
+    model.error_injection = around.error_injection;
     verify::ProgModel& prog = model.prog;
     prog.name = request.name;
     prog.type = request.type;

@@ -52,6 +52,7 @@ struct Surroundings {
   uapi::KernelVersion version{6, 18, 0};
   verify::Privileges privileges;
   unsigned cpus = 1;
+  bool error_injection = true;  // verify::Model says what it is
 };
 
 // BPF_PROG_LOAD's attributes, read from the caller's memory.

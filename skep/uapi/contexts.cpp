@@ -22,6 +22,8 @@ constexpr Widths one{1, 1}, four{4, 4}, eight{8, 8};
 constexpr Widths narrow{1, 4};   // a 32-bit number, in pieces too
 constexpr Widths narrow8{1, 8};  // 64 bits, or two neighbours at once
 
+constexpr std::uint64_t every = ~0ull;  // attach types
+
 // --- __sk_buff ---
 
 constexpr std::uint64_t tc = bits(P::sched_cls, P::sched_act);
@@ -68,7 +70,7 @@ constexpr ContextField sk_buff[] = {
     {"sk", 168, 8, Y::sock_common_or_null, eight, skb},
     {"gso_size", 176, 4, Y::scalar, narrow, skb},
     {"tstamp_type", 180, 1, Y::scalar, one, tc},
-    {"hwtstamp", 184, 8, Y::scalar, eight, tc | cgroup},
+    {"hwtstamp", 184, 8, Y::scalar, eight, tc | cgroup, {}, 0, every, every, false, since(5, 16)},
 };
 
 // --- xdp_md ---
@@ -80,7 +82,7 @@ constexpr ContextField xdp_md[] = {
     {"data_meta", 8, 4, Y::packet_meta, four, xdp},
     {"ingress_ifindex", 12, 4, Y::scalar, four, xdp},
     {"rx_queue_index", 16, 4, Y::scalar, four, xdp},
-    {"egress_ifindex", 20, 4, Y::scalar, four, xdp, {}, 0, bits(A::xdp_devmap)},
+    {"egress_ifindex", 20, 4, Y::scalar, four, xdp, {}, 0, bits(A::xdp_devmap), every, false, since(5, 8)},
 };
 
 // --- bpf_sock ---
@@ -89,7 +91,6 @@ constexpr std::uint64_t sock = bits(P::cgroup_sock);
 constexpr std::uint64_t life = bits(A::cgroup_inet_sock_create, A::cgroup_inet_sock_release);
 constexpr std::uint64_t post4 = bits(A::cgroup_inet4_post_bind);
 constexpr std::uint64_t post6 = bits(A::cgroup_inet6_post_bind);
-constexpr std::uint64_t every = ~0ull;
 constexpr bool at_start = true;
 constexpr ContextField bpf_sock[] = {
     {"bound_dev_if", 0, 4, Y::scalar, four, sock, four, sock, life, life},
@@ -179,7 +180,7 @@ constexpr ContextField bpf_sock_ops[] = {
     {"skb_data_end", 200, 8, Y::packet_end, eight, ops},
     {"skb_len", 208, 4, Y::scalar, four, ops},
     {"skb_tcp_flags", 212, 4, Y::scalar, narrow, ops, {}, 0, every, every, at_start},
-    {"skb_hwtstamp", 216, 8, Y::scalar, eight, ops},
+    {"skb_hwtstamp", 216, 8, Y::scalar, eight, ops, {}, 0, every, every, false, since(6, 2)},
 };
 
 // --- sk_msg_md, sk_reuseport_md, bpf_sk_lookup ---

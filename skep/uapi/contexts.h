@@ -45,6 +45,7 @@ struct ContextField {
   // Bit n: only under attach type n; all ones: under each.
   std::uint64_t read_attach = ~0ull, write_attach = ~0ull;
   bool narrow_at_start = false;  // loads below load.max at its first byte only
+  std::uint16_t since = 0;       // the first kernel that has it; 0: each that has the context
 };
 
 struct Context {

@@ -1,9 +1,12 @@
 // What a program is attached to, as far as the verdict depends on it, and which maps it may use.
+#include <algorithm>
+
 #include "skep/uapi/prog_types.h"
 #include "skep/verify/checker.h"
 
 namespace skep::verify {
 
+using uapi::AttachType;
 using uapi::MapType;
 using uapi::ProgType;
 
@@ -39,7 +42,67 @@ bool allowed_when_sleeping(MapType type) {
   }
 }
 
+// Hooks that programs may not attach to: what they return is no errno, or comes through a pointer.
+constexpr std::string_view disabled_hooks[] = {
+    "bpf_lsm_audit_rule_match",    "bpf_lsm_getprocattr",       "bpf_lsm_getselfattr",
+    "bpf_lsm_inode_copy_up_xattr", "bpf_lsm_inode_getsecurity", "bpf_lsm_inode_listsecurity",
+    "bpf_lsm_inode_need_killpriv", "bpf_lsm_ismaclabel",        "bpf_lsm_key_getsecurity",
+    "bpf_lsm_setprocattr",         "bpf_lsm_vm_enough_memory",  "bpf_lsm_xfrm_decode_session",
+};
+
+// Functions that may be modified, and probed by code that sleeps, whether or not errors can be injected.
+struct ModifiableRow {
+  std::string_view function;
+  KernelVersion since;
+};
+constexpr ModifiableRow modifiable[] = {
+    {"bpf_fentry_test1", uapi::since(6, 3)},        {"bpf_modify_return_test", uapi::since(6, 3)},
+    {"bpf_modify_return_test2", uapi::since(6, 5)}, {"bpf_modify_return_test_tp", uapi::since(6, 10)},
+    {"update_socket_protocol", uapi::since(6, 6)},
+};
+
+// Operations that have no place for a program.
+struct OperationRow {
+  std::string_view operations, member;
+};
+constexpr OperationRow unsupported_operations[] = {{"tcp_congestion_ops", "get_info"}};
+
 }  // namespace
+
+bool Checker::check_operation() {
+  const TargetModel& target = prog().target;
+  if (!target.btf->has(target.id) || !target.btf->type(target.id).is_composite()) return true;
+  const btf::Type operations = target.btf->type(target.id);
+  if (target.member >= operations.vlen) return true;
+  const std::string_view member = operations.members()[target.member].name;
+  bool supported = std::none_of(
+      std::begin(unsupported_operations), std::end(unsupported_operations),
+      [&](const OperationRow& row) { return row.operations == operations.name() && row.member == member; });
+  if (operations.name() == "bpf_dummy_ops" && (prog().flags & prog_flag::sleepable) != 0)
+    supported = supported && member == "test_sleepable";
+  return supported || fail(524, "attach to unsupported member {} of struct {}", member, operations.name());
+}
+
+// A kernel that cannot inject errors lets few functions be modified or probed by code that sleeps. Which ones
+// can be when it can, its BTF does not tell.
+bool Checker::check_probed_function() {
+  const TargetModel& target = prog().target;
+  if (model_.error_injection || target.prog != nullptr || target.btf != model_.kernel_btf ||
+      !target.btf->has(target.id))
+    return true;
+  const std::string_view name = target.btf->name(target.id);
+  const bool listed = std::any_of(
+      std::begin(modifiable), std::end(modifiable),
+      [&](const ModifiableRow& row) { return row.function == name && row.since <= model_.kernel; });
+  const AttachType attach = prog().attach_type;
+  const bool probe = attach == AttachType::trace_fentry || attach == AttachType::trace_fexit ||
+                     attach == AttachType::modify_return;
+  if ((prog().flags & prog_flag::sleepable) != 0 && probe && !listed)
+    return fail(EINVAL, "{} is not sleepable", name);
+  if (attach == AttachType::modify_return && !listed && !name.starts_with("security_"))
+    return fail(EINVAL, "{}() is not modifiable", name);
+  return true;
+}
 
 bool Checker::check_attach_target() {
   at_ = 0;
@@ -53,6 +116,13 @@ bool Checker::check_attach_target() {
     return fail(EINVAL, "struct ops programs must have a GPL compatible license");
   if (!p.gpl && p.type == ProgType::lsm)
     return fail(EINVAL, "LSM programs must have a GPL compatible license");
+  if (p.type == ProgType::struct_ops) return check_operation();
+  if (p.type == ProgType::tracing) return check_probed_function();
+  if (p.type == ProgType::lsm && model_.at_least(6, 1) && p.target.btf->has(p.target.id)) {
+    const std::string_view hook = p.target.btf->name(p.target.id);
+    if (std::find(std::begin(disabled_hooks), std::end(disabled_hooks), hook) != std::end(disabled_hooks))
+      return fail(EINVAL, "attach_btf_id {} points to disabled hook {}", p.target.id, hook);
+  }
   return true;
 }
 

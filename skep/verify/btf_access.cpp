@@ -39,6 +39,7 @@ struct WritableRow {
   std::string_view operations, object;
   std::string_view owner, member;  // empty member: all of the object
   bool exact;                      // stores begin at the member's start
+  KernelVersion since = 0;
 };
 constexpr WritableRow writable[] = {
     {"tcp_congestion_ops", "tcp_sock", "sock", "sk_pacing_rate", true},
@@ -50,7 +51,7 @@ constexpr WritableRow writable[] = {
     {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "snd_cwnd_stamp", true},
     {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "snd_ssthresh", true},
     {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "ecn_flags", true},
-    {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "app_limited", true},
+    {"tcp_congestion_ops", "tcp_sock", "tcp_sock", "app_limited", true, uapi::since(6, 10)},
     {"bpf_dummy_ops", "bpf_dummy_ops_state", "bpf_dummy_ops_state", "", false},
     {"sched_ext_ops", "task_struct", "task_struct", "scx.slice", false},
     {"sched_ext_ops", "task_struct", "task_struct", "scx.dsq_vtime", false},
@@ -58,6 +59,15 @@ constexpr WritableRow writable[] = {
     {"", "nf_conn", "nf_conn", "mark", true},
     {"", "nf_conn___init", "nf_conn", "mark", true},
 };
+
+// Hooks whose objects are not yet, or no longer, in order.
+bool lsm_arguments_untrusted(std::string_view hook) {
+  constexpr std::string_view hooks[] = {
+      "bpf_lsm_bpf_map_free",       "bpf_lsm_bpf_prog_free",     "bpf_lsm_file_alloc_security",
+      "bpf_lsm_file_free_security", "bpf_lsm_sk_alloc_security", "bpf_lsm_sk_free_security",
+      "bpf_lsm_task_free"};
+  return std::find(std::begin(hooks), std::end(hooks), hook) != std::end(hooks);
+}
 
 struct Extent {
   std::int64_t begin = 0, end = 0;
@@ -105,7 +115,7 @@ bool check_kernel_store(Checker& c, const btf::Btf& btf, btf::TypeId type, std::
   const std::string_view name = btf.name(type);
   bool known_operations = false, known_object = false;
   for (const WritableRow& row : writable) {
-    if (row.operations != operations) continue;
+    if (row.operations != operations || row.since > c.model().kernel) continue;
     known_operations = true;
     if (row.object != name) continue;
     known_object = true;
@@ -163,7 +173,7 @@ bool Checker::check_btf_access(unsigned number, std::int32_t off, unsigned size,
             field.offset < static_cast<std::int64_t>(off) + size)
           return fail(EACCES, "direct access to {} is disallowed", field_name(field.kind));
   }
-  Walk walk = walk_to_value(btf, pointer.type, off, size, !alloc);
+  Walk walk = walk_to_value(btf, pointer.type, off, size, !alloc, model().at_least(6, 6));
   if (walk.result == WalkResult::failed) return fail(walk.code, "{}", walk.message);
   if (alloc) walk.result = WalkResult::scalar;  // pointers inside are just numbers
   std::uint16_t flags = walk.flags;
@@ -261,7 +271,7 @@ bool Checker::check_map_struct_access(unsigned number, std::int32_t off, unsigne
     return fail(EPERM, "'struct {}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN", name);
   if (off < 0) return fail(EACCES, "R{} is {} invalid negative access: off={}", number, name, off);
   if (mode != Mode::read) return fail(EACCES, "only read from {} is supported", name);
-  const Walk walk = walk_to_value(*btf, *type, off, size, true);
+  const Walk walk = walk_to_value(*btf, *type, off, size, true, model().at_least(6, 6));
   if (walk.result == WalkResult::failed) return fail(walk.code, "{}", walk.message);
   set_loaded(*this, value, btf, walk, walk.flags);
   return true;
@@ -454,6 +464,13 @@ bool Checker::check_btf_context(std::int32_t off, unsigned size, Mode mode, int 
       return refuse();
     }
     type_id = proto.type();
+    // What the hook would return is known to be one of its values.
+    if (prog().type == ProgType::lsm && attach == AttachType::lsm_mac && checks_lsm_result_ && value >= 0)
+      if (const std::optional<ReturnBounds> range = lsm_return_range()) {
+        mark_unknown(reg(static_cast<unsigned>(value)));
+        reg(static_cast<unsigned>(value)).value = Scalar::between_signed(range->min, range->max);
+        return true;
+      }
   } else {
     type_id = params[index + first].type;
     param_name = params[index + first].name;
@@ -494,7 +511,8 @@ bool Checker::check_btf_context(std::int32_t off, unsigned size, Mode mode, int 
   if (special != nullptr) {
     flags = special->flags;
   } else {
-    if (raw_tp || iterator || prog().type == ProgType::struct_ops || prog().type == ProgType::lsm)
+    if (raw_tp || iterator || prog().type == ProgType::struct_ops ||
+        (prog().type == ProgType::lsm && !lsm_arguments_untrusted(name)))
       flags |= flag::trusted;
     if (param_name.ends_with("__nullable")) flags |= flag::maybe_null;
     if (prog().type == ProgType::struct_ops && of.is_composite() && model().kernel_btf != nullptr) {

@@ -61,6 +61,7 @@ bool HelperCall::allowed() {
   id_ = helper_->id;
   types_ = helper_types(id_);
   const ProgType type = rules_of(c.prog());
+  const bool configured = id_ != helper_id::override_return || c.model().error_injection;
   const Needs needs = helper_needs(id_);
   const bool capable = needs == Needs::nothing || (needs == Needs::bpf && c.bpf_capable()) ||
                        (needs == Needs::perfmon && c.model().privileges.perfmon);
@@ -68,7 +69,7 @@ bool HelperCall::allowed() {
   // it.
   const bool retval = id_ == helper_id::get_retval || id_ == helper_id::set_retval;
   const bool by_attach_type = retval && (type == ProgType::cgroup_device || type == ProgType::cgroup_sysctl);
-  if ((!uapi::may_call(*helper_, type) && !by_attach_type) || !capable) {
+  if ((!uapi::may_call(*helper_, type) && !by_attach_type) || !capable || !configured) {
     if (c.model().at_least(6, 10))
       return c.fail(EINVAL, "program of this type cannot use helper bpf_{}#{}", helper_->name, id_);
     return c.fail(EINVAL, "unknown func bpf_{}#{}", helper_->name, id_);
@@ -192,7 +193,10 @@ bool HelperCall::callbacks() {
   if (types_ == nullptr) return true;
   switch (types_->callback) {
     case Callback::none: return true;
-    case Callback::for_each_map_elem: return c.push_callback(insn_, subprog_, set_for_each);
+    case Callback::for_each_map_elem:
+      if (!c.model().at_least(6, 10) && c.facts(c.at()).map < 0)  // this call has met two maps
+        return c.fail(EINVAL, "tail_call abusing map_ptr");
+      return c.push_callback(insn_, subprog_, set_for_each);
     case Callback::find_vma: return c.push_callback(insn_, subprog_, set_find_vma);
     case Callback::user_ringbuf_drain: return c.push_callback(insn_, subprog_, set_user_ringbuf);
     case Callback::timer: return c.push_async_callback(insn_, subprog_, set_timer_callback, false);

@@ -290,6 +290,8 @@ class Checker {
   bool check_unnamed_subprogs();
   bool check_jumps();
   bool check_attach_target();
+  bool check_operation();
+  bool check_probed_function();
   bool resolve_references();
   bool check_maps();
   bool check_flow();

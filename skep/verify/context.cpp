@@ -67,7 +67,8 @@ bool Checker::check_context(isa::Slot slot, std::int32_t off, unsigned size, Mod
   const bool secret = prog_type_ == uapi::ProgType::cgroup_skb && !bpf_capable() && access.field != nullptr &&
                       (access.field->name == "data" || access.field->name == "data_end" ||
                        (write && access.field->name == "tstamp"));
-  const bool refused = !access || secret || (sign_extended && access.yields != Yields::scalar);
+  const bool later = access.field != nullptr && access.field->since > model_.kernel;
+  const bool refused = !access || secret || later || (sign_extended && access.yields != Yields::scalar);
   if (refused) return fail(EACCES, "invalid bpf_context access off={} size={}", off, size);
   if (write || value < 0) return true;
   RegState& dst = reg(static_cast<unsigned>(value));

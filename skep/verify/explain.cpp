@@ -148,7 +148,7 @@ void set_category(Story& story, std::string_view id) {
   check(story.out.category != nullptr, "a rule names a category that exists");
 }
 
-Explanation explain(const Log& log, const ProgramText& program) {
+static Explanation explain_by_rules(const Log& log, const ProgramText& program) {
   Explanation out;
   out.category = find_category("other");
   // The last line that a rule knows; what stands around it are details.
@@ -197,6 +197,12 @@ Explanation explain(const Log& log, const ProgramText& program) {
         "callers; a static function is verified with each call",
         out.advice.empty() ? "" : ". ", log.validating);
   story.tell_causes();
+  return out;
+}
+
+Explanation explain(const Log& log, const ProgramText& program) {
+  Explanation out = explain_by_rules(log, program);
+  if (log.report) use_report(*log.report, out);
   return out;
 }
 

@@ -193,7 +193,9 @@ Checker::Next Checker::simulate_exit(const Code& insn, bool exception) {
   if (!check_nothing_held(exception, exception || outermost,
                           exception ? "bpf_throw" : "BPF_EXIT instruction in main prog"))
     return Next::failed;
-  if (exception) return Next::path_done;
+  // Without a callback of the program's own, what is thrown is its result.
+  if (exception)
+    return exception_callback_ != no_subprog || check_return_value(1, "R1") ? Next::path_done : Next::failed;
   if (!outermost) {
     if (state_->frame().in_callback && !check_callback_references()) return Next::failed;
     if (!leave_frame()) return Next::failed;

@@ -32,6 +32,8 @@ constexpr Accepted mem_kinds[] = {{Kind::stack},
                                   {Kind::mem, flag::ringbuf},
                                   {Kind::buf},
                                   {Kind::btf_object, flag::trusted}};
+// Keys of maps until Linux 6.2.
+constexpr std::span<const Accepted> old_key_kinds = std::span(mem_kinds).first(5);
 constexpr Accepted sock_kinds[] = {{Kind::sock_common}, {Kind::socket}, {Kind::tcp_sock}, {Kind::xdp_sock}};
 constexpr Accepted btf_sock_kinds[] = {{Kind::sock_common}, {Kind::socket},
                                        {Kind::tcp_sock},    {Kind::xdp_sock},
@@ -320,6 +322,9 @@ bool HelperCall::argument(unsigned index) {
     }
     if (map_->type == MapType::bloom_filter && id_ == helper_id::map_peek_elem) row = arg_row(Arg::map_value);
   }
+  if (!c.model().at_least(6, 2) &&
+      (arg == Arg::map_key || (is_value && kinds.data() == std::data(mem_kinds))))
+    kinds = old_key_kinds;
   if (arg == Arg::sock || arg == Arg::sock_or_null) {
     if (types_ != nullptr && types_->sock == SockArg::sock_only) kinds = sock_kinds;
     if (types_ != nullptr && types_->sock == SockArg::full_socket) kinds = socket_kinds;

@@ -29,7 +29,8 @@ inline constexpr std::uint32_t map_lookup_elem = 1, map_update_elem = 2, map_del
                                ringbuf_reserve_dynptr = 198, ringbuf_submit_dynptr = 199,
                                ringbuf_discard_dynptr = 200, dynptr_read = 201, dynptr_write = 202,
                                dynptr_data = 203, setsockopt = 49, getsockopt = 57, get_retval = 186,
-                               set_retval = 187, redirect_map = 51, cgrp_storage_get = 210;
+                               set_retval = 187, override_return = 58, redirect_map = 51,
+                               cgrp_storage_get = 210;
 }
 
 struct Accepted;  // a register type that an argument takes: helper_args.cpp

@@ -9,6 +9,7 @@
 
 #include "skep/isa/asm_match.h"
 #include "skep/uapi/helpers.h"
+#include "skep/verify/log_report.h"
 
 namespace skep::verify {
 
@@ -245,10 +246,16 @@ class LogReader {
       read_line(without_prefix(text.substr(0, end)));
       text.remove_prefix(end == Text::npos ? text.size() : end + 1);
     }
+    if (in_report_) end_report();
     return std::move(log_);
   }
 
  private:
+  void end_report() {
+    log_.report = report_.finish();
+    in_report_ = false;
+  }
+
   // What stands before the first instruction's line (a time, a program's name) stands before others, too.
   void learn_prefix(Text text) {
     for (int lines = 0; !text.empty() && lines < 10'000; lines++) {
@@ -283,6 +290,10 @@ class LogReader {
   }
 
   void read_line(Text line) {
+    if (in_report_) {
+      if (report_.read(line)) return;
+      end_report();
+    }
     if (line.empty()) return;
     if (line.find("-- BEGIN PROG LOAD LOG --") != Text::npos) {
       log_ = Log{};
@@ -293,6 +304,11 @@ class LogReader {
     }
     if (line.find("-- END PROG LOAD LOG --") != Text::npos) after_end_ = true;
     if (after_end_) return;
+    if (ReportReader::begins(line)) {
+      report_.begin(line, line_);
+      in_report_ = true;
+      return;
+    }
     if (begins_instruction(line)) return read_instruction(line);
     if (is_digit(line.front()) && read_numbered(line)) return;
     if (line.starts_with("from ") && read_from(line)) return;
@@ -579,7 +595,8 @@ class LogReader {
   std::string prefix_;
   std::uint32_t line_ = 0, frame_ = 0;
   std::int32_t source_ = -1;
-  bool after_end_ = false, in_states_ = false;
+  bool after_end_ = false, in_states_ = false, in_report_ = false;
+  ReportReader report_;
 };
 
 }  // namespace

@@ -84,6 +84,26 @@ struct LogStats {
   std::uint32_t max_states_per_insn = 0, total_states = 0, peak_states = 0, mark_read = 0;
 };
 
+// The report that Linux writes under the log since 7.3 (log_report.h shows one).
+// One place in it, and what it says of it.
+struct ReportEvent {
+  std::optional<isa::Slot> slot;
+  SourcePlace place;
+  std::string insn;   // "(95) exit"
+  std::string label;  // "error", "branch", "update", "acquired" ...
+  std::string text;   // "R0 is not readable"
+};
+
+struct LogReport {
+  std::uint32_t line = 0;          // of the log, from 1: where it begins
+  std::string category, problem;   // "Register Type Safety", "Unreadable register"
+  std::string reason, suggestion;  // one paragraph each
+  ReportEvent at;
+  std::vector<ReportEvent> path;   // "Causal path", as far as the kernel kept it
+  std::vector<ReportEvent> locks;  // "Active lock": where it was taken
+  std::vector<std::string> notes;  // "3 intermediate causal-history events omitted"
+};
+
 struct Log {
   std::vector<SourcePlace> sources;  // from the comments; no function and no column
   std::vector<LogStep> steps;        // the path; in a log of all paths what was explored before is left out
@@ -91,6 +111,7 @@ struct Log {
   // before any step.
   std::vector<LogMessage> messages;
   std::optional<LogStats> stats;
+  std::optional<LogReport> report;
   std::uint64_t steps_read = 0;  // with those of other paths
   bool cut = false;              // begins in the middle of a path, or holds more than limits allow
   std::string validating;        // the global function that was being checked on its own

@@ -110,6 +110,8 @@ struct Model {
   KernelVersion kernel = uapi::since(6, 18);
   Privileges privileges;
   unsigned cpus = 1;  // possible CPUs
+  // CONFIG_FUNCTION_ERROR_INJECTION: without it few functions may be modified or probed by code that sleeps.
+  bool error_injection = true;
 
   bool at_least(unsigned major, unsigned minor) const { return kernel >= uapi::since(major, minor); }
 };

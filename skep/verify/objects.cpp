@@ -251,12 +251,24 @@ bool Checker::overwrite_special_slot(Frame& frame, unsigned slot) {
   return true;
 }
 
+// A part of a dynptr lies in the two slots that the register points at.
+static bool holds_dynptr(Checker& c, const RegState& reg) {
+  const int slot = object_slot(c, reg, "dynptr", 2);
+  if (slot < 0) return false;
+  const Frame& frame = c.state().frame_of(reg);
+  for (const int index : {slot, slot - 1})
+    if (frame.stack[static_cast<unsigned>(index)].bytes[0] == Byte::dynptr) return true;
+  return false;
+}
+
 bool process_dynptr(Checker& c, unsigned number, DynptrUse use, DynptrKind kind, std::uint32_t clone_of) {
   RegState& reg = c.reg(number);
   if (reg.kind != Kind::stack && reg.kind != Kind::dynptr)
     return c.fail(EINVAL, "arg#{} expected pointer to stack or const struct bpf_dynptr", number - 1);
   if (use == DynptrUse::make) {
     if (reg.kind == Kind::dynptr || object_slot(c, reg, "dynptr", 2) == -1)
+      return c.fail(EINVAL, "Dynptr has to be an uninitialized dynptr");
+    if (!c.model().at_least(6, 3) && holds_dynptr(c, reg))
       return c.fail(EINVAL, "Dynptr has to be an uninitialized dynptr");
     for (std::int32_t off = 0; off < 16; off += 8)
       if (!c.check_mem_access(c.at(), number, off, 8, Mode::write, -1)) return false;

@@ -332,7 +332,8 @@ Checker::InLoop Checker::compare_in_loop(State& old) {
     if (states_equal(old, *state_, Exactness::within)) return InLoop::converged;
     return InLoop::goes_on;
   }
-  if (may_loop(old, *state_) && states_equal(old, *state_, Exactness::exact) &&
+  if (may_loop(old, *state_) &&
+      states_equal(old, *state_, model_.at_least(6, 9) ? Exactness::exact : Exactness::pruning) &&
       !iterators_differ(old, *state_) && old.may_goto_depth == state_->may_goto_depth &&
       old.callback_unrolls == state_->callback_unrolls) {
     if (logging_) log_line_info();

@@ -48,4 +48,7 @@ bool matches(std::string_view pattern, std::string_view line, std::vector<std::s
 void suggest(std::string& field, std::string text);
 void set_category(Story& story, std::string_view id);
 
+// What the kernel's own report says, where the rules say nothing: explain_report.cpp.
+void use_report(const LogReport& report, Explanation& explanation);
+
 }  // namespace skep::verify

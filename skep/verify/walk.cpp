@@ -71,7 +71,7 @@ bool flexible(const btf::Btf& btf, const btf::Type& type, std::int64_t off, btf:
 }  // namespace
 
 Walk walk_struct(const btf::Btf& btf, btf::TypeId id, std::int64_t off, std::uint32_t size,
-                 bool flexible_arrays, std::uint16_t flags) {
+                 bool flexible_arrays, bool loose_unions, std::uint16_t flags) {
   for (int depth = 0; depth < 64; depth++) {
     const auto resolved = btf.resolve(id);
     if (!resolved) return failed(EINVAL, fmt::format("Type '{}' is not a struct", btf.name(id)));
@@ -145,7 +145,7 @@ Walk walk_struct(const btf::Btf& btf, btf::TypeId id, std::int64_t off, std::uin
           return walk;
         }
       }
-      if (off + size > end && (flags & flag::untrusted) == 0)
+      if (off + size > end && !(loose_unions && (flags & flag::untrusted) != 0))
         return failed(
             EACCES,
             fmt::format("access beyond the end of member {} (mend:{}) in struct {} with off {} size {}",
@@ -159,10 +159,10 @@ Walk walk_struct(const btf::Btf& btf, btf::TypeId id, std::int64_t off, std::uin
 }
 
 Walk walk_to_value(const btf::Btf& btf, btf::TypeId type, std::int64_t off, std::uint32_t size,
-                   bool flexible_arrays) {
+                   bool flexible_arrays, bool loose_unions) {
   std::uint16_t flags = 0;
   for (int depth = 0; depth < 64; depth++) {
-    Walk walk = walk_struct(btf, type, off, size, flexible_arrays, flags);
+    Walk walk = walk_struct(btf, type, off, size, flexible_arrays, loose_unions, flags);
     if (walk.result != WalkResult::structure) return walk;
     type = walk.type;
     flags = walk.flags;
@@ -186,7 +186,7 @@ bool struct_matches(const btf::Btf* btf, btf::TypeId type, std::int64_t off, con
   if (strict || btf == nullptr || !btf->has(type)) return false;
   std::uint16_t flags = 0;
   for (int depth = 0; depth < 64; depth++) {
-    const Walk walk = walk_struct(*btf, type, off, 1, flexible_arrays, flags);
+    const Walk walk = walk_struct(*btf, type, off, 1, flexible_arrays, true, flags);
     if (walk.result != WalkResult::structure) return false;
     type = walk.type;
     flags = walk.flags;

@@ -22,13 +22,14 @@ struct Walk {
 };
 
 // What `size` bytes at `off` of struct `type` are, going down into nested structs and arrays, one step: a
-// struct that begins at `off` is reported before it is entered. `flags`: those found so far.
+// struct that begins at `off` is reported before it is entered. `flags`: those found so far. `loose_unions`:
+// a load from a union may reach beyond the member that is found first (Linux 6.6).
 Walk walk_struct(const btf::Btf& btf, btf::TypeId type, std::int64_t off, std::uint32_t size,
-                 bool flexible_arrays, std::uint16_t flags = 0);
+                 bool flexible_arrays, bool loose_unions = true, std::uint16_t flags = 0);
 
 // The same, entering such structs until a scalar or a pointer is reached.
 Walk walk_to_value(const btf::Btf& btf, btf::TypeId type, std::int64_t off, std::uint32_t size,
-                   bool flexible_arrays);
+                   bool flexible_arrays, bool loose_unions);
 
 // Is there a `needed` at `off` of `type`? `strict`: only as the type itself, at 0.
 bool struct_matches(const btf::Btf* btf, btf::TypeId type, std::int64_t off, const btf::Btf* needed_btf,

@@ -34,7 +34,7 @@ constexpr char usage_text[] =
   --list FILE       lines "FILE.c PROGRAM", those of one file together
   --out FILE        where the answers go; standard output if not given
   --unprivileged    give up all privileges before loading
-  --strict          what a kernel lacks is an error of the loader, not poisoned
+  --weak-externs    kernel functions that it lacks are poisoned, not an error of the loader
   --seconds N       time for one program, 60 if not given
 )";
 
@@ -45,21 +45,20 @@ struct Settings {
 };
 
 bool parse(int count, char** words, Settings& settings) {
-  enum : int { objects = 1000, list, out, unprivileged, strict, seconds };
+  enum : int { objects = 1000, list, out, unprivileged, weak_externs, seconds };
   const option known[] = {{"objects", required_argument, nullptr, objects},
                           {"list", required_argument, nullptr, list},
                           {"out", required_argument, nullptr, out},
                           {"unprivileged", no_argument, nullptr, unprivileged},
-                          {"strict", no_argument, nullptr, strict},
+                          {"weak-externs", no_argument, nullptr, weak_externs},
                           {"seconds", required_argument, nullptr, seconds},
                           {}};
-  settings.trial.weak_externs = true;
   for (int what; (what = getopt_long(count, words, "", known, nullptr)) != -1;) switch (what) {
       case objects: settings.trial.objects = optarg; break;
       case list: settings.list = optarg; break;
       case out: settings.out = optarg; break;
       case unprivileged: settings.unprivileged = true; break;
-      case strict: settings.trial.weak_externs = false; break;
+      case weak_externs: settings.trial.weak_externs = true; break;
       case seconds: settings.trial.seconds = static_cast<unsigned>(std::atoi(optarg)); break;
       default: return false;
     }

@@ -51,12 +51,13 @@ struct Kernel {
   std::string_view name, record, btf;
   uapi::KernelVersion version;
   bool privileged;
+  bool error_injection;  // how that kernel was configured
 };
 constexpr Kernel kernels[] = {
-    {"6.18", "linux-6.18.jsonl", "linux-6.18.btf.xz", {6, 18, 44}, true},
-    {"6.12", "linux-6.12.jsonl", "linux-6.12.btf.xz", {6, 12, 117}, true},
-    {"6.1", "linux-6.1.jsonl", "linux-6.1.btf.xz", {6, 1, 192}, true},
-    {"6.12-unprivileged", "linux-6.12-unprivileged.jsonl", "linux-6.12.btf.xz", {6, 12, 117}, false},
+    {"6.18", "linux-6.18.jsonl", "linux-6.18.btf.xz", {6, 18, 44}, true, true},
+    {"6.12", "linux-6.12.jsonl", "linux-6.12.btf.xz", {6, 12, 117}, true, false},
+    {"6.1", "linux-6.1.jsonl", "linux-6.1.btf.xz", {6, 1, 192}, true, false},
+    {"6.12-unprivileged", "linux-6.12-unprivileged.jsonl", "linux-6.12.btf.xz", {6, 12, 117}, false, false},
 };
 
 struct Settings {
@@ -412,6 +413,7 @@ int run(Settings& settings) {
   verify.kernel_btf_bytes = *btf_bytes;
   verify.around.kernel_btf = &*types;
   verify.around.version = kernel.version;
+  verify.around.error_injection = kernel.error_injection;
   verify.around.privileges = kernel.privileged ? verify::Privileges::root() : verify::Privileges::none();
   settings.trial.weak_externs = kernel.name != "6.18";
   kernel::Kernel here;
