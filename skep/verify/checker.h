@@ -448,6 +448,7 @@ class Checker {
   LoopVisit* find_loop(const State& state);
   void enter_loop(State& state);
   bool in_unfinished_loop(const State& state);
+  bool is_needed_by_loop(const State& state);
   void add_back_edge(State& old);
   bool leave_loop(State& state);
 

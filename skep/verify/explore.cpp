@@ -92,6 +92,7 @@ bool Checker::explore() {
     if (!pruned) {
       if (insn.jump_point) record_step();
       log_insn();
+      if (options_.observer != nullptr && !state_->speculative) options_.observer->on_state(at_, *state_);
       InsnFacts& fact = verdict_.facts[at_];
       fact.reachable |= !state_->speculative;
       fact.processed++;

@@ -70,7 +70,7 @@ bool Checker::reg_safe(const RegState& old, const RegState& current, Exactness e
   switch (old.kind) {
     case Kind::scalar:
       if (masks_differ_) return old.value == current.value && ids.same_scalar(old.id, current.id);
-      if (!old.precise && exactness == Exactness::pruning) return true;
+      if (!old.precise && exactness == Exactness::pruning && options_.observer == nullptr) return true;
       if (old.id != 0 && (old.id & id_add_const) != (current.id & id_add_const)) return false;
       if ((old.id & id_add_const) != 0 && old.off != current.off) return false;
       return ids.same_scalar(old.id, current.id) && old.value.contains(current.value);
@@ -175,7 +175,7 @@ bool Checker::states_equal(const State& old, const State& current, Exactness exa
     const Frame& a = *old.frames[f];
     const Frame& b = *current.frames[f];
     if (a.callback_depth > b.callback_depth) return false;
-    const std::uint32_t live = code_[insn_of_frame(old, f)].live;
+    const std::uint32_t live = options_.observer != nullptr ? ~0u : code_[insn_of_frame(old, f)].live;
     for (unsigned i = 0; i < register_count; i++)
       if ((i == frame_pointer || (live >> i & 1) != 0) && !reg_safe(a.regs[i], b.regs[i], exactness))
         return false;
@@ -215,6 +215,7 @@ bool Checker::iterators_differ(const State& old, const State& current) const {
 
 // What is never read again need not be compared.
 void Checker::clean(State& state) {
+  if (options_.observer != nullptr) return;
   for (std::uint32_t f = 0; f <= state.depth; f++) {
     Frame& frame = *state.frames[f];
     const std::uint32_t live = code_[insn_of_frame(state, f)].live;
@@ -401,9 +402,14 @@ void Checker::clear_lonely_ids(State& state) {
   });
 }
 
+// Back edges lead to it, or through it: precision will be sought back from them when the loop is finished.
+bool Checker::is_needed_by_loop(const State& state) {
+  return state.kept_by_loop || in_unfinished_loop(state);
+}
+
 void Checker::free_if_done(Explored* e) {
   if (!e->removed || e->state == nullptr) return;
-  if (e->state->branches != 0 || e->state->kept_by_loop) {
+  if (e->state->branches != 0 || is_needed_by_loop(*e->state)) {
     free_waiting_++;
     return;
   }
@@ -417,7 +423,7 @@ bool Checker::finish_path(State* state) {
     if (--state->branches != 0) return true;
     if (!leave_loop(*state)) return false;
     State* parent = state->parent;
-    if (auto* e = static_cast<Explored*>(state->owner); e != nullptr && e->removed && !state->kept_by_loop) {
+    if (auto* e = static_cast<Explored*>(state->owner); e != nullptr && e->removed && !is_needed_by_loop(*state)) {
       free_waiting_--;
       pool_.release(state);
       e->state = nullptr;

@@ -23,11 +23,24 @@ inline constexpr std::uint32_t states = 2;   // every instruction on every path,
 inline constexpr std::uint32_t stats = 4;    // the numbers at the end
 }  // namespace log_level
 
+struct State;  // state.h
+
+// Sees what is believed on every path (speculative ones excepted) before an instruction is simulated there.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_state(isa::Slot slot, const State& state) = 0;
+};
+
 struct Options {
   std::uint32_t log_level = 1;
   std::uint64_t log_limit_bytes = std::uint64_t{16} << 20;    // of a log that grows further the end is kept
   std::uint64_t insn_limit = 1'000'000;                       // instructions processed, then E2BIG
   std::uint64_t memory_limit_bytes = std::uint64_t{2} << 30;  // states kept, then ENOMEM
+  // Not null: paths then end only where an older state holds all of the current one, also what no longer
+  // matters and numbers that decided nothing. Whatever a run has in a register or on the stack lies inside of
+  // one of the states seen; that costs more instructions and may reach limits sooner.
+  Observer* observer = nullptr;
 };
 
 struct Stats {

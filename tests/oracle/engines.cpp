@@ -184,6 +184,25 @@ class ChanceProbe : public vm::NoProbe {
   const char* found_ = "";
 };
 
+// Passes everything on to a Watch.
+class WatchProbe : public vm::NoProbe {
+ public:
+  static constexpr bool active = true;
+  WatchProbe(Watch& watch, const vm::State& state, const image::RunContext& ctx)
+      : watch_(watch), state_(state), ctx_(ctx) {}
+  bool on_insn(const image::Image& image, std::uint32_t inst, vm::Registers& registers) {
+    return watch_.on_insn(image, inst, registers, state_, ctx_);
+  }
+  void on_branch(const image::Image& image, std::uint32_t inst, bool taken) {
+    watch_.on_branch(image, inst, taken);
+  }
+
+ private:
+  Watch& watch_;
+  const vm::State& state_;
+  const image::RunContext& ctx_;
+};
+
 }  // namespace
 
 bool have_jit() {
@@ -207,7 +226,8 @@ struct InProcess::Body final : runtime::Engine {
 #endif
 
   EngineKind kind = EngineKind::vm_checked;
-  bool watch = false;
+  Watch* watch = nullptr;
+  bool find_chance = false;
   std::string chance;
   std::uint64_t result = 0;
   bool ran = false, ended = false;
@@ -215,7 +235,8 @@ struct InProcess::Body final : runtime::Engine {
 
   bool run(const runtime::ProgObject& prog, runtime::Cpu& cpu, std::uint64_t* r0) override {
     ran = true;
-    ended = watch                     ? run_watched(prog, cpu, r0)
+    ended = find_chance               ? run_for_chance(prog, cpu, r0)
+            : watch != nullptr        ? run_watched(prog, cpu, r0)
             : kind == EngineKind::jit ? run_native(prog, cpu, r0)
                                       : run_vm(prog, cpu, r0);
     result = *r0;
@@ -230,15 +251,24 @@ struct InProcess::Body final : runtime::Engine {
     if (!done) note(cpu.machine.fault());
     return done;
   }
-  bool run_watched(const runtime::ProgObject& prog, runtime::Cpu& cpu, std::uint64_t* r0) {
-    ChanceProbe probe(probed.state(), cpu.ctx);
+  template <class Probe>
+  bool run_probed(const runtime::ProgObject& prog, runtime::Cpu& cpu, Probe& probe, std::uint64_t* r0) {
     vm::Arguments arguments{reinterpret_cast<std::uint64_t>(cpu.ctx.context)};
     bool done =
         vm::run_probed(probed, prog.image, cpu.ctx,
                        reinterpret_cast<std::uint64_t>(prog.image.functions.data()), arguments, 1, probe, r0);
     if (!done) note(probed.fault());
+    return done;
+  }
+  bool run_for_chance(const runtime::ProgObject& prog, runtime::Cpu& cpu, std::uint64_t* r0) {
+    ChanceProbe probe(probed.state(), cpu.ctx);
+    const bool done = run_probed(prog, cpu, probe, r0);
     chance = probe.found();
     return done;
+  }
+  bool run_watched(const runtime::ProgObject& prog, runtime::Cpu& cpu, std::uint64_t* r0) {
+    WatchProbe probe(*watch, probed.state(), cpu.ctx);
+    return run_probed(prog, cpu, probe, r0);
   }
   bool run_native([[maybe_unused]] const runtime::ProgObject& prog, [[maybe_unused]] runtime::Cpu& cpu,
                   [[maybe_unused]] std::uint64_t* r0) {
@@ -361,11 +391,17 @@ void InProcess::run(const Case& c, EngineKind kind, Outcome& out) {
 
 std::string InProcess::find_chance(const Case& c) {
   Outcome out;
-  body_->watch = true;
+  body_->find_chance = true;
   body_->chance.clear();
   run(c, EngineKind::vm_checked, out);
-  body_->watch = false;
+  body_->find_chance = false;
   return body_->chance;
+}
+
+void InProcess::run_watched(const Case& c, Watch& watch, Outcome& out) {
+  body_->watch = &watch;
+  run(c, EngineKind::vm_checked, out);
+  body_->watch = nullptr;
 }
 
 struct KernelEngine::Body {

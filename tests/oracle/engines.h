@@ -6,10 +6,25 @@
 
 #include "side.h"
 #include "skep/base/result.h"
+#include "skep/vm/probe.h"
+
+namespace skep::vm {
+struct State;
+}
 
 namespace skep::oracle {
 
 enum class EngineKind : std::uint8_t { vm_checked, vm_unchecked, jit };
+
+// Looks on while the checked interpreter runs.
+class Watch {
+ public:
+  virtual ~Watch() = default;
+  // Before an instruction. False ends the run.
+  virtual bool on_insn(const image::Image& image, std::uint32_t inst, const vm::Registers& registers,
+                       const vm::State& state, const image::RunContext& ctx) = 0;
+  virtual void on_branch(const image::Image& image, std::uint32_t inst, bool taken) = 0;
+};
 
 // A runtime in this process. Two of them have all memory at different addresses.
 class InProcess {
@@ -24,6 +39,8 @@ class InProcess {
   Result<void> compile(unsigned variant = 0);
   // Runs what is loaded. The unchecked engines trust it.
   void run(const Case& c, EngineKind kind, Outcome& out);
+  // Runs it checked, with somebody who looks on.
+  void run_watched(const Case& c, Watch& watch, Outcome& out);
   // Runs it checked and looks whether a number was made from an address (of memory, a map, a function) or
   // read from stack that was never written: then the result may differ between engines by right.
   // Says what was found; empty: nothing.

@@ -20,6 +20,7 @@
 #include <sstream>
 
 #include "bare.h"
+#include "boundary.h"
 #include "compare.h"
 #include "generator.h"
 #include "golden.h"
@@ -27,6 +28,7 @@
 #include "shrink.h"
 #include "skep/isa/ops.h"
 #include "skep/kernel/kernel.h"
+#include "sound.h"
 #if SKEP_HAVE_JIT
 #include "skep/jit/jit.h"
 #endif
@@ -40,6 +42,8 @@ constexpr const char* usage =
     "  --seed S          of the first one; the others follow (default 1)\n"
     "  --engines LIST    of vm, jit, kernel (default vm)\n"
     "  --mode MODE       valid or wild (default valid)\n"
+    "  --sound           what the verifier accepts must run without a fault and inside of its states;\n"
+    "                    with --engines kernel also compares the verdicts, --replay takes its golden files\n"
     "  --shrink DIR      writes what disagrees, made smaller, to DIR\n"
     "  --seconds T       ends after that time\n"
     "  --rows            fails if a row of the instruction table was never run\n"
@@ -52,7 +56,7 @@ constexpr const char* usage =
 struct Settings {
   std::uint64_t programs = 1000, seed = 1;
   bool jit = false, kernel = false, wild = false, refusals = false, rows = false, print = false,
-       bless = false, bare = false;
+       bless = false, bare = false, sound = false;
   double seconds = 0;
   std::string shrink_to;
   std::vector<std::string> files;
@@ -85,6 +89,7 @@ double now() {
 Case make_case(const Settings& settings, std::uint64_t seed) {
   GeneratorOptions options;
   options.for_kernel = settings.kernel;
+  if (settings.sound) return generate_boundary(seed);
   return settings.wild ? generate_wild(seed, options) : generate(seed, options);
 }
 
@@ -500,21 +505,16 @@ int start(int argc, char** argv) {
     print,
     replay_files,
     bless,
-    bare
+    bare,
+    sound
   };
-  const option options[] = {{"programs", 1, nullptr, programs},
-                            {"seed", 1, nullptr, seed},
-                            {"engines", 1, nullptr, engines},
-                            {"mode", 1, nullptr, mode},
-                            {"shrink", 1, nullptr, shrink_to},
-                            {"seconds", 1, nullptr, seconds},
-                            {"rows", 0, nullptr, rows},
-                            {"refusals", 0, nullptr, refusals},
-                            {"print", 0, nullptr, print},
-                            {"replay", 0, nullptr, replay_files},
-                            {"bless", 0, nullptr, bless},
-                            {"bare", 0, nullptr, bare},
-                            {}};
+  const option options[] = {{"programs", 1, nullptr, programs}, {"seed", 1, nullptr, seed},
+                            {"engines", 1, nullptr, engines},   {"mode", 1, nullptr, mode},
+                            {"shrink", 1, nullptr, shrink_to},  {"seconds", 1, nullptr, seconds},
+                            {"rows", 0, nullptr, rows},         {"refusals", 0, nullptr, refusals},
+                            {"print", 0, nullptr, print},       {"replay", 0, nullptr, replay_files},
+                            {"bless", 0, nullptr, bless},       {"bare", 0, nullptr, bare},
+                            {"sound", 0, nullptr, sound},       {}};
   Settings settings;
   bool good = true, replaying = false;
   for (int got; (got = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
@@ -535,6 +535,7 @@ int start(int argc, char** argv) {
       case replay_files: replaying = true; break;
       case bless: settings.bless = true; break;
       case bare: settings.bare = true; break;
+      case sound: settings.sound = true; break;
       default: good = false; break;
     }
   }
@@ -550,6 +551,14 @@ int start(int argc, char** argv) {
     fmt::print("{}", print_golden(golden));
     return 0;
   }
+  if (settings.sound && replaying) return replay_sound(settings.files, settings.bless);
+  if (settings.sound)
+    return run_sound({.programs = settings.programs,
+                      .seed = settings.seed,
+                      .seconds = settings.seconds,
+                      .kernel = settings.kernel,
+                      .refusals = settings.refusals,
+                      .shrink_to = settings.shrink_to});
   if (settings.bare) return run_bare_files(settings);
   return replaying ? replay(settings) : run(settings);
 }

@@ -19,38 +19,6 @@ void put(std::vector<std::uint8_t>& to, std::initializer_list<std::uint32_t> wor
     for (unsigned byte = 0; byte < 4; byte++) to.push_back(static_cast<std::uint8_t>(word >> 8 * byte));
 }
 
-// BTF with `int`, a function that gives one, global and static: callbacks need a type in the kernel.
-constexpr std::uint32_t global_function = 3, static_function = 4;
-std::vector<std::uint8_t> function_types() {
-  constexpr std::string_view strings("\0int\0prog\0func\0", 15);
-  std::vector<std::uint8_t> types;
-  constexpr std::uint32_t int_kind = 1 << 24, func_kind = 12 << 24, proto_kind = 13 << 24;
-  put(types, {1, int_kind, 4, 1 << 24 | 32});
-  put(types, {0, proto_kind, 1});
-  put(types, {5, func_kind | 1, 2});
-  put(types, {10, func_kind, 2});
-  auto size = static_cast<std::uint32_t>(types.size());
-  std::vector<std::uint8_t> btf;
-  put(btf, {0x0001'eb9f, 24, 0, size, size, static_cast<std::uint32_t>(strings.size())});
-  btf.insert(btf.end(), types.begin(), types.end());
-  btf.insert(btf.end(), strings.begin(), strings.end());
-  return btf;
-}
-
-// Slots where functions begin, in order.
-std::vector<std::uint32_t> function_slots(const Code& code) {
-  std::vector<std::uint32_t> found{0}, slots;
-  std::uint32_t slot = 0;
-  for (const isa::Decoded& d : code) {
-    if (d.row().operation == isa::Operation::call_local || d.row().operation == isa::Operation::function)
-      found.push_back(slot + 1 + static_cast<std::uint32_t>(d.imm_low()));
-    slot += d.slots;
-  }
-  std::sort(found.begin(), found.end());
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  return found;
-}
-
 std::string hex(const std::vector<std::uint8_t>& bytes, std::size_t around) {
   std::string text;
   std::size_t from = around < 8 ? 0 : around - 8;
@@ -68,6 +36,35 @@ std::string bytes_differ(std::string_view what, const std::vector<std::uint8_t>&
 }
 
 }  // namespace
+
+std::vector<std::uint8_t> function_types() {
+  constexpr std::string_view strings("\0int\0prog\0func\0", 15);
+  std::vector<std::uint8_t> types;
+  constexpr std::uint32_t int_kind = 1 << 24, func_kind = 12 << 24, proto_kind = 13 << 24;
+  put(types, {1, int_kind, 4, 1 << 24 | 32});
+  put(types, {0, proto_kind, 1});
+  put(types, {5, func_kind | 1, 2});
+  put(types, {10, func_kind, 2});
+  auto size = static_cast<std::uint32_t>(types.size());
+  std::vector<std::uint8_t> btf;
+  put(btf, {0x0001'eb9f, 24, 0, size, size, static_cast<std::uint32_t>(strings.size())});
+  btf.insert(btf.end(), types.begin(), types.end());
+  btf.insert(btf.end(), strings.begin(), strings.end());
+  return btf;
+}
+
+std::vector<std::uint32_t> function_slots(const Code& code) {
+  std::vector<std::uint32_t> found{0}, slots;
+  std::uint32_t slot = 0;
+  for (const isa::Decoded& d : code) {
+    if (d.row().operation == isa::Operation::call_local || d.row().operation == isa::Operation::function)
+      found.push_back(slot + 1 + static_cast<std::uint32_t>(d.imm_low()));
+    slot += d.slots;
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
 
 std::string difference(const Outcome& a, const Outcome& b) {
   if (a.end != b.end)

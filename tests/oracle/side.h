@@ -39,6 +39,12 @@ struct Outcome {
 // Empty if two runs left the same; otherwise what differs first. A faulted run has no packet to compare.
 std::string difference(const Outcome& a, const Outcome& b);
 
+// BTF with `int`, a function that gives one, global and static: callbacks need a type in the kernel.
+inline constexpr std::uint32_t global_function = 3, static_function = 4;
+std::vector<std::uint8_t> function_types();
+// Slots where functions begin, in order.
+std::vector<std::uint32_t> function_slots(const Code& code);
+
 class Side {
  public:
   // Makes the maps. `sys` outlives it. EPERM where bpf(2) is not allowed.
