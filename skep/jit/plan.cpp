@@ -306,6 +306,7 @@ class Planner {
         calls_back |= arg == uapi::Arg::function;
         call.arguments++;
       }
+      if (uapi::is_variadic(*target->helper)) call.arguments = 5;
       if (options_.inline_helpers) specialise(call, here);
     }
     if (call.kind == CallKind::loop) {
