@@ -306,7 +306,8 @@ class Planner {
         calls_back |= arg == uapi::Arg::function;
         call.arguments++;
       }
-      if (uapi::is_variadic(*target->helper)) call.arguments = 5;
+      // bpf_trace_printk reads the registers behind its declared arguments.
+      if (target->helper->prototype.ends_with("...)")) call.arguments = 5;
       if (options_.inline_helpers) specialise(call, here);
     }
     if (call.kind == CallKind::loop) {

@@ -117,8 +117,6 @@ const Helper* find_helper(std::string_view name);
 bool may_call(const Helper& helper, ProgType type);
 // The argument kinds that this type's programs see: the row's, unless the type has a form of its own.
 HelperForm helper_form(const Helper& helper, ProgType type);
-// Whether it also reads the argument registers behind those (bpf_trace_printk).
-constexpr bool is_variadic(const Helper& helper) { return helper.prototype.ends_with("...)"); }
 // Bytes behind argument `index` (0..4) if it is one of the fixed_* kinds, otherwise 0.
 std::uint32_t fixed_size_of(const Helper& helper, unsigned index);
 
