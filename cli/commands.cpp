@@ -26,7 +26,11 @@ constexpr Option run_options[] = {
     {"repeat", "N", "run the program N times on each packet"},
     {"count", "N", "stop after N packets"},
     {"packets", "", "print a line for each packet with its verdict"},
-    {"budget", "N", "instructions that one run may execute before it faults (16,000,000)"},
+    {"time-limit", "MS", "milliseconds that one run may take before it is stopped (1000)"},
+    {"interpret", "", "run in the interpreter instead of compiling to machine code"},
+    {"no-verify", "",
+     "for experiments: load what the verifier refuses too, and check each access while it runs"},
+    {"budget", "N", "with --no-verify: instructions that one run may execute before it faults (16,000,000)"},
     {"kernel", "", "run in the Linux kernel instead (needs its privileges); printk goes to its trace pipe"},
     strict_option,
     json_option,
@@ -87,11 +91,14 @@ constexpr Command table[] = {
      "the\n"
      "program's output and the packets per second.\n"
      "\n"
-     "Each run goes through BPF_PROG_TEST_RUN. The runtime executes in its checked interpreter: an access "
-     "outside of\n"
-     "the memory that the program may touch ends that run with a fault that names instruction, source line "
-     "and\n"
-     "address; the run of the other packets goes on and skep exits with 1.",
+     "The program is verified as the kernel would do it, and refused where the kernel would refuse it; then "
+     "it is\n"
+     "compiled to machine code, and each run goes through BPF_PROG_TEST_RUN. With --no-verify nothing is "
+     "refused: the\n"
+     "checked interpreter runs the program, and an access outside of the memory that it may touch ends that "
+     "run with a\n"
+     "fault that names instruction, source line and address; the run of the other packets goes on and skep "
+     "exits with 1.",
      run_options, run_run},
     {"generate", "FILE", 1, 1, "write a capture of made-up traffic",
      "Plausible Ethernet traffic: TCP connections from handshake to FIN, DNS, other UDP, ICMP echoes, ARP; a "

@@ -32,12 +32,10 @@ struct RunOptions {
   std::vector<std::pair<std::string, std::string>> sort;    // map -> field of its values
   std::uint32_t repeat = 1;
   std::uint64_t count = ~std::uint64_t{0};
-  std::uint64_t budget = 0;  // instructions that one run may execute
-  bool packets = false, kernel = false, strict = false, json = false;
+  std::uint64_t budget = 16'000'000;   // instructions that one run may execute, without a verdict
+  std::uint64_t time_limit_ms = 1000;  // that one run may take, with one
+  bool packets = false, kernel = false, strict = false, json = false, verify = true, interpret = false;
 };
-
-// More than any program that the kernel's verifier accepts is likely to need, and over in a blink.
-constexpr std::uint64_t run_budget = 16'000'000;
 
 // Set by SIGINT: the run ends after the packet under way and what was found is reported.
 volatile std::sig_atomic_t interrupted = 0;
@@ -69,15 +67,27 @@ Result<RunOptions> read_options(const Arguments& arguments) {
     out.repeat = static_cast<std::uint32_t>(TRY(parse_number("repeat", *n, 1, 1'000'000)));
   if (const std::string* n = arguments.find("count"))
     out.count = TRY(parse_number("count", *n, 1, out.count));
-  out.budget = run_budget;
   if (const std::string* n = arguments.find("budget"))
     out.budget = TRY(parse_number("budget", *n, 1, ~std::uint64_t{0}));
+  if (const std::string* n = arguments.find("time-limit"))
+    out.time_limit_ms = TRY(parse_number("time-limit", *n, 1, 86'400'000));
   out.events = TRY(read_pairs(arguments, "event", "STRUCT"));
   out.sort = TRY(read_pairs(arguments, "sort", "FIELD"));
   out.packets = arguments.has("packets");
   out.kernel = arguments.has("kernel");
+  out.verify = !arguments.has("no-verify");
+  out.interpret = arguments.has("interpret");
   out.strict = arguments.has("strict");
   out.json = arguments.has("json");
+  if (out.packets && out.json) return fail(EINVAL, "--packets and --json cannot be combined");
+  if (out.verify && arguments.has("budget"))
+    return fail(EINVAL,
+                "--budget counts what only --no-verify counts; --time-limit ends runs of verified programs");
+  if (!out.verify && arguments.has("time-limit"))
+    return fail(EINVAL, "--time-limit and --no-verify cannot be combined; --budget ends unverified runs");
+  for (std::string_view of_runtime : {"no-verify", "interpret", "time-limit"})
+    if (out.kernel && arguments.has(of_runtime))
+      return fail(EINVAL, "--kernel and --{} cannot be combined", of_runtime);
   return out;
 }
 
@@ -299,6 +309,30 @@ std::uint64_t file_size(const std::string& path) {
              : 0;
 }
 
+// What the runtime says of a program that it refuses, in place of the last line of the log.
+std::string say_why(void* context, const object::ProgramSpec&, std::string_view, int) {
+  return static_cast<runtime::RuntimeSys*>(context)->last_error();
+}
+
+// Why the load failed, with what to do next.
+Error explain(Error error, const RunOptions& options, const runtime::RuntimeSys& sys,
+              const std::string& program) {
+  error = std::move(error).in(options.source);
+  if (options.kernel && error.code == EPERM)
+    error.message += "; loading into the kernel takes root, or CAP_BPF and CAP_NET_ADMIN";
+  if (!options.kernel && sys.refusal())
+    error.message += fmt::format("; 'skep verify {} --prog {}' says more, --no-verify runs it all the same",
+                                 options.source, program);
+  return error;
+}
+
+std::string engine_name(const RunOptions& options, uapi::Sys& sys, int prog_fd) {
+  if (options.kernel) return "the Linux kernel";
+  if (!options.verify) return "user space, checked interpreter";
+  auto info = uapi::prog_info(sys, prog_fd);
+  return info && info->jited_prog_len != 0 ? "user space, JIT" : "user space, interpreter";
+}
+
 Result<int> run(const RunOptions& options) {
   Buffer bytes = TRY(read_object(options.source));
   Diagnostics warnings;
@@ -313,7 +347,10 @@ Result<int> run(const RunOptions& options) {
 
   RunReport report;
   runtime::Options runtime_options;
+  runtime_options.verify = options.verify;
+  runtime_options.jit = !options.interpret;
   runtime_options.budget = options.budget;
+  runtime_options.time_limit_ns = options.time_limit_ms * 1'000'000;
   std::unique_ptr<runtime::Runtime> runtime = TRY(runtime::Runtime::create(runtime_options));
   runtime->on_printk(collect_printk, &report);
   runtime::RuntimeSys runtime_sys(*runtime);
@@ -323,14 +360,11 @@ Result<int> run(const RunOptions& options) {
   object::LoadReport notes;
   object::LoadOptions load_options;
   load_options.report = &notes;
+  if (!options.kernel) load_options.explain = say_why;
+  load_options.explain_context = &runtime_sys;
   auto loaded = object::load(sys, spec, load_options);
   for (const std::string& note : notes.notes) say(stderr, "skep: note: {}\n", printable(note));
-  if (!loaded) {
-    Error error = std::move(loaded).error().in(options.source);
-    if (options.kernel && error.code == EPERM)
-      error.message += "; loading into the kernel takes root, or CAP_BPF and CAP_NET_ADMIN";
-    return Failure(std::move(error));
-  }
+  if (!loaded) return Failure(explain(std::move(loaded).error(), options, runtime_sys, notes.program));
   object::Object object = std::move(*loaded);
   if (!options.batch.empty()) TRY(fill_maps(sys, object, options.batch));
 
@@ -340,7 +374,7 @@ Result<int> run(const RunOptions& options) {
   report.types = object.btf();
   report.type = spec.find_program(chosen)->type;
   report.side = std::string(sys.side());
-  report.engine = options.kernel ? "the Linux kernel" : "user space, checked interpreter";
+  report.engine = engine_name(options, sys, object.program(chosen)->fd());
   report.repeat = options.repeat;
 
   Judge judge(sys, options.kernel ? nullptr : &runtime_sys, options, object.program(chosen)->fd(), report);
@@ -391,10 +425,6 @@ int run_run(const Arguments& arguments) {
   auto options = read_options(arguments);
   if (!options) {
     report(options.error());
-    return Exit::usage;
-  }
-  if (options->packets && options->json) {
-    report({EINVAL, "--packets and --json cannot be combined"});
     return Exit::usage;
   }
   auto code = run(*options);

@@ -40,8 +40,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static std::uint8_t* const memory = map_memory();
   std::memset(memory, 0, memory_bytes);
   if (size) std::memcpy(memory, data, std::min(size, memory_bytes));
-  auto runtime = runtime::Runtime::create(
-      {.possible_cpus = 2, .deterministic = true, .budget = 3000, .kernel_btf = "/dev/null"});
+  auto runtime = runtime::Runtime::create({.possible_cpus = 2,
+                                           .deterministic = true,
+                                           .verify = size % 2 == 0,
+                                           .budget = 3000,
+                                           .kernel_btf = "/dev/null"});
   check(runtime.has_value(), "a runtime");
   bool pinned = false;
   {

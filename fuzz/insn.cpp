@@ -23,7 +23,8 @@ void round_trip(std::span<const isa::Insn> insns, isa::Dialect dialect) {
 }
 
 void run(Bytes bytes, uapi::ProgType type) {
-  static auto runtime = runtime::Runtime::create({.possible_cpus = 2, .deterministic = true, .budget = 3000});
+  static auto runtime =
+      runtime::Runtime::create({.possible_cpus = 2, .deterministic = true, .verify = false, .budget = 3000});
   check(runtime.has_value(), "a runtime");
   runtime::RuntimeSys sys(**runtime);
   uapi::Handle maps[4];

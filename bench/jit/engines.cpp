@@ -159,7 +159,7 @@ Traits traits_of(const image::Image& image) {
 
 Result<std::unique_ptr<Bench>> Bench::create(bool with_kernel) {
   std::unique_ptr<Bench> bench(new Bench);
-  bench->runtime_ = TRY(runtime::Runtime::create({}));
+  bench->runtime_ = TRY(runtime::Runtime::create({.verify = false}));
   bench->sys_ = std::make_unique<runtime::RuntimeSys>(*bench->runtime_);
   bench->lease_ = std::make_unique<runtime::Lease>(bench->runtime_->state(), 0);
   runtime::Cpu& cpu = bench->cpu();

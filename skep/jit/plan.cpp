@@ -307,6 +307,8 @@ class Planner {
         calls_back |= arg == uapi::Arg::function;
         call.arguments++;
       }
+      // bpf_trace_printk reads the registers behind its declared arguments.
+      if (target->helper->prototype.ends_with("...)")) call.arguments = 5;
       if (options_.inline_helpers) specialise(call, here);
     }
     if (call.kind == CallKind::loop) {

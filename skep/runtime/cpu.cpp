@@ -37,6 +37,7 @@ std::uint32_t low(const void* at) { return static_cast<std::uint32_t>(reinterpre
 Cpu::Cpu(Runtime::State& s, std::uint32_t n) : state(s), number(n) {
   ctx.cpu = n;
   ctx.extra = this;
+  ctx.cancel = &cancel;
   ctx.sink = this;
 }
 
@@ -54,6 +55,9 @@ long Cpu::prepare() {
 }
 
 void Cpu::enter(const ProgObject& prog) {
+  const bool checked = !prog.image.verified && !prog.image.trusted;
+  ctx.regions = checked ? &regions : nullptr;
+  if (!checked) return;
   if (entered == prog.id) {
     regions.reset();
     packet_region = 0;
@@ -96,6 +100,8 @@ void Cpu::packet_changed() {
     skb.md.data_end = skb.pointers ? low(packet.data_end) : 0;
     skb.md.data_meta = skb.pointers ? low(packet.data) : 0;
   }
+  ctx.packet_moved = true;
+  if (!ctx.regions) return;
   if (packet_region) regions.remove(packet_region);
   packet_region = reinterpret_cast<std::uint64_t>(packet.meta);
   image::Region region;
@@ -105,7 +111,12 @@ void Cpu::packet_changed() {
   region.writable = is_xdp || skb.writable;
   region.name = "packet";
   regions.add(region);
-  ctx.packet_moved = true;
+}
+
+void Cpu::stop_run(std::uint64_t which) {
+  stopping.store(true, std::memory_order_seq_cst);
+  if (runs.load(std::memory_order_seq_cst) == which) cancel.store(true, std::memory_order_relaxed);
+  stopping.store(false, std::memory_order_seq_cst);
 }
 
 std::uint32_t Cpu::buffer_bytes() const {
@@ -127,6 +138,8 @@ Lease::Lease(Runtime::State& state, std::int64_t wanted) {
       if (cpu.busy.exchange(true, std::memory_order_acquire)) continue;
       cpu.runs.fetch_add(1, std::memory_order_seq_cst);
       cpu_ = &cpu;
+      while (cpu.stopping.load(std::memory_order_seq_cst)) std::this_thread::yield();
+      if (cpu.cancel.load(std::memory_order_relaxed)) cpu.cancel.store(false, std::memory_order_relaxed);
       if (wanted < 0) last = cpu.number;
       return;
     }

@@ -42,10 +42,14 @@ struct Cpu final : image::Sink {
 
   // 0 or -ENOMEM: maps the packet buffers below 4 GiB on first use.
   long prepare();
-  // The values of all maps that the program names become regions that stay until another program runs here.
+  // For programs without a verdict, the values of all maps that they name become regions that stay until
+  // another such program runs here. Verified ones are checked by nobody: they run without regions.
   void enter(const ProgObject& prog);
   // Adds the regions of a map that turned up while running (an inner map, a program reached by tail call).
   void admit(const image::MapDescriptor& map);
+  // Stops what runs under that number (see `runs`), from another thread. A run that begins meanwhile waits
+  // until it is sure not to be meant.
+  void stop_run(std::uint64_t which);
   // After data, data_end or data_meta changed: context, regions and the engine hear of it.
   void packet_changed();
   std::uint32_t buffer_bytes() const;  // linear part and frags
@@ -55,7 +59,10 @@ struct Cpu final : image::Sink {
   Runtime::State& state;
   std::uint32_t number;
   std::atomic<bool> busy{false};
-  std::atomic<std::uint64_t> runs{0};  // odd while a run is under way
+  std::atomic<std::uint64_t> runs{0};      // odd while a run is under way
+  std::atomic<std::uint64_t> progress{0};  // changes with each repeat of a run
+  std::atomic<bool> cancel{false};         // the run under way shall end
+  std::atomic<bool> stopping{false};       // stop_run() is deciding
   vm::Machine machine;
   jit::Machine native;
   image::Regions regions;

@@ -1,7 +1,9 @@
 // From instructions as loaded to an Image: every lddw resolved, every helper found, jumps counted in
 // instructions instead of slots, functions cut apart.
 #include <algorithm>
+#include <optional>
 
+#include "skep/image/limits.h"
 #include "skep/isa/decode.h"
 #include "skep/runtime/helpers.h"
 #include "skep/runtime/prog_load.h"
@@ -103,16 +105,15 @@ struct Lowering {
   }
 
   Result<std::uint64_t> load_value(const Decoded& d, Slot slot) {
-    auto here = [&](Error error) { return Failure(std::move(error).in(fmt::format("insn {}", slot))); };
     switch (d.row().operation) {
       case Operation::map_fd:
       case Operation::map_idx:
       case Operation::map_value:
       case Operation::map_idx_value: {
-        bool by_fd = d.row().operation == Operation::map_fd || d.row().operation == Operation::map_value;
-        auto found = by_fd ? source.maps->by_fd(d.imm_low()) : source.maps->by_index(d.imm_low());
-        if (!found) return here(std::move(found.error()));
-        image::MapDescriptor* map = use(*found);
+        auto index = static_cast<std::uint32_t>(d.imm_low());
+        if (index >= source.maps.size() || !source.maps[index])
+          return fail(EBADF, "insn {}: no such map", slot);
+        image::MapDescriptor* map = use(source.maps[index]);
         prog.insns[slot].imm = static_cast<std::int32_t>(map->id);
         if (d.row().operation == Operation::map_fd || d.row().operation == Operation::map_idx)
           return reinterpret_cast<std::uint64_t>(map);
@@ -163,11 +164,49 @@ struct Lowering {
     return reinterpret_cast<std::uint64_t>(image.calls.back().get());
   }
 
+  bool is_dead(Slot slot) const { return !source.facts.empty() && !source.facts[slot].reachable; }
+
+  static image::Inst go(std::int32_t distance) {
+    static const std::uint16_t op = [] {
+      isa::Insn insn{};
+      insn.opcode = 0x05;
+      return isa::decode({&insn, 1}, 0)->op;
+    }();
+    image::Inst inst;
+    inst.op = op;
+    inst.off = distance;
+    return inst;
+  }
+
+  // What no path reaches and asks for something that this runtime may not have: never executed.
+  bool drops(const isa::Op& op, Slot slot) const {
+    if (!is_dead(slot)) return false;
+    return op.operation == Operation::call_helper || op.operation == Operation::call_kfunc ||
+           op.operation == Operation::btf_id || op.action == Class::addr_space_cast ||
+           op.action == Class::packet_absolute || op.action == Class::packet_indirect;
+  }
+
+  // A branch of which the verdict says that one side is never taken goes to the other.
+  std::optional<image::Inst> decided(std::size_t i, const image::Inst& inst) const {
+    if (decoded[i].row().action != Class::jump_if || source.facts.empty()) return {};
+    if (is_dead(image.slot_of[i] + decoded[i].slots)) return go(inst.off);
+    if (is_dead(target(i))) return go(0);
+    return {};
+  }
+
+  // The fact that engines look at.
+  void note_access(image::Inst& inst, Class action, Slot slot) const {
+    if (source.facts.empty() || !source.facts[slot].may_fault) return;
+    bool arena = source.facts[slot].access == verify::Access::arena;
+    image::set_access(inst, action, arena ? image::Access::arena : image::Access::probe);
+  }
+
   Result<image::Inst> lower_one(std::size_t i) {
     const Decoded& d = decoded[i];
     const isa::Op& op = d.row();
     Slot slot = image.slot_of[i];
     TRY(isa::validate_constants(d, slot));
+    if (drops(op, slot)) return go(-1);
     image::Inst inst;
     inst.op = d.op;
     inst.dst = d.dst;
@@ -177,6 +216,7 @@ struct Lowering {
     if (jumps(op)) {
       inst.off = static_cast<std::int32_t>(image.inst_of[target(i)]) - static_cast<std::int32_t>(i) - 1;
       if (isa::jumps_by_imm(op)) inst.imm = 0;
+      if (std::optional<image::Inst> jump = decided(i, inst)) return *jump;
     }
     switch (op.action) {
       case Class::load_imm64: inst.imm = TRY(load_value(d, slot)); break;
@@ -197,14 +237,14 @@ struct Lowering {
       case Class::addr_space_cast:
         return fail(EINVAL, "insn {}: addr_space_cast needs an arena, which is not available in this runtime",
                     slot);
-      case Class::alu:
-      case Class::endian:
       case Class::load:
       case Class::store:
       case Class::store_imm:
       case Class::load_acquire:
       case Class::store_release:
-      case Class::atomic:
+      case Class::atomic: note_access(inst, op.action, slot); break;
+      case Class::alu:
+      case Class::endian:
       case Class::jump:
       case Class::jump_if:
       case Class::jump_indirect:
@@ -224,11 +264,12 @@ Result<void> lower(const Source& source, ProgObject& prog) {
 }
 
 Result<void> add_debug_info(ProgObject& prog) {
-  const btf::Btf& btf = *prog.btf->parsed;
+  const LoadRequest& request = prog.model->request;
+  if (request.funcs.empty() && request.lines.empty()) return {};
+  const btf::Btf& btf = prog.btf->types();
   Image& image = prog.image;
-  for (std::uint32_t i = 0; i < prog.func_info_cnt; i++) {
-    const std::uint8_t* at = prog.func_info.data() + std::size_t{i} * prog.func_info_rec_size;
-    auto slot = base::load<std::uint32_t>(at), type = base::load<std::uint32_t>(at + 4);
+  for (std::size_t i = 0; i < request.funcs.size(); i++) {
+    auto [slot, type] = request.funcs[i];
     if (slot >= image.inst_of.size() || image.inst_of[slot] == Image::no_inst || (i == 0 && slot != 0))
       return fail(EINVAL, "func_info {}: insn_off {} is no function of the program", i, slot);
     if (!btf.has(type) || btf.type(type).kind != btf::Kind::func)
@@ -236,22 +277,20 @@ Result<void> add_debug_info(ProgObject& prog) {
     for (image::Function& function : image.functions)
       if (function.first == image.inst_of[slot]) function.name = btf.name(type);
   }
-  image.lines.reserve(prog.line_info_cnt);
-  for (std::uint32_t i = 0; i < prog.line_info_cnt; i++) {
-    const std::uint8_t* at = prog.line_info.data() + std::size_t{i} * prog.line_info_rec_size;
-    auto file = base::load<std::uint32_t>(at + 4), text = base::load<std::uint32_t>(at + 8);
-    auto place = base::load<std::uint32_t>(at + 12);
+  image.lines.reserve(request.lines.size());
+  for (const verify::LineInfo& info : request.lines) {
+    std::size_t i = image.lines.size();
     image::Line line;
-    line.slot = base::load<std::uint32_t>(at);
-    if (line.slot >= image.inst_of.size() || (!image.lines.empty() && line.slot <= image.lines.back().slot))
+    line.slot = info.slot;
+    if (line.slot >= image.inst_of.size() || (i != 0 && line.slot <= image.lines.back().slot))
       return fail(EINVAL, "line_info {}: insn_off {} is out of order or beyond the program", i, line.slot);
-    if (file >= btf.string_end() || text >= btf.string_end())
-      return fail(EINVAL, "line_info {}: string offsets {} and {} must be below {}", i, file, text,
-                  btf.string_end());
-    line.line = place >> 10;
-    line.column = place & 0x3ff;
-    line.file = btf.string(file);
-    line.text = btf.string(text);
+    if (info.file_off >= btf.string_end() || info.line_off >= btf.string_end())
+      return fail(EINVAL, "line_info {}: string offsets {} and {} must be below {}", i, info.file_off,
+                  info.line_off, btf.string_end());
+    line.line = info.line_col >> 10;
+    line.column = info.line_col & 0x3ff;
+    line.file = btf.string(info.file_off);
+    line.text = btf.string(info.line_off);
     image.lines.push_back(std::move(line));
   }
   return {};

@@ -152,14 +152,14 @@ long update_one(const Call& call, MapObject& object, const void* key, const void
 
 // Offset of a struct bpf_spin_lock among the members of the value's type, or -1.
 std::int32_t find_spin_lock(const BtfObject& btf, std::uint32_t type_id) {
-  Result<btf::TypeId> resolved = btf.parsed->resolve(type_id);
+  Result<btf::TypeId> resolved = btf.types().resolve(type_id);
   if (!resolved) return -1;
-  btf::Type type = btf.parsed->type(*resolved);
+  btf::Type type = btf.types().type(*resolved);
   if (type.kind != btf::Kind::struct_) return -1;
   for (std::size_t i = 0; i < type.members().size(); i++) {
     btf::Member member = type.members()[i];
-    Result<btf::TypeId> of = btf.parsed->resolve(member.type);
-    if (of && btf.parsed->type(*of).kind == btf::Kind::struct_ && btf.parsed->name(*of) == "bpf_spin_lock" &&
+    Result<btf::TypeId> of = btf.types().resolve(member.type);
+    if (of && btf.types().type(*of).kind == btf::Kind::struct_ && btf.types().name(*of) == "bpf_spin_lock" &&
         member.bit_offset % 32 == 0)
       return static_cast<std::int32_t>(member.bit_offset / 8);
   }
@@ -196,19 +196,8 @@ long map_create(Call& call) {
   if (attr.btf_key_type_id || attr.btf_value_type_id) {
     Opened<BtfObject> btf = open_as<BtfObject>(call.task, attr.btf_fd);
     if (!btf) return btf.error;
-    // Sizes must agree, as the kernel checks before it looks at the map's own rules about BTF.
-    Result<std::uint32_t> key = attr.btf_key_type_id && btf->parsed->has(attr.btf_key_type_id)
-                                    ? btf->parsed->size_of(attr.btf_key_type_id)
-                                    : Result<std::uint32_t>(0);
-    if (attr.btf_key_type_id && (!key || *key != attr.key_size))
-      return refuse(EINVAL, "map '{}': BTF type {} does not have the key's {} bytes", attr.map_name,
-                    attr.btf_key_type_id, attr.key_size);
-    Result<std::uint32_t> value = btf->parsed->has(attr.btf_value_type_id)
-                                      ? btf->parsed->size_of(attr.btf_value_type_id)
-                                      : Result<std::uint32_t>(0);
-    if (!value || *value != attr.value_size)
-      return refuse(EINVAL, "map '{}': BTF type {} does not have the value's {} bytes", attr.map_name,
-                    attr.btf_value_type_id, attr.value_size);
+    if (Result<void> agree = check_map_types(attr, btf->types()); !agree)
+      return refuse(std::move(agree.error()));
     object->btf = btf.object;
     object->btf_key_type_id = attr.btf_key_type_id;
     object->btf_value_type_id = attr.btf_value_type_id;
@@ -218,6 +207,7 @@ long map_create(Call& call) {
     Opened<MapObject> inner = open_as<MapObject>(call.task, attr.inner_map_fd);
     if (!inner) return inner.error;
     d.inner = inner->map;
+    object->inner = describe(*inner.object);
   }
   d.id = object->id = call.state.maps.reserve();
   d.hash_seed = (attr.map_flags & maps::map_flag::zero_seed) ? 0

@@ -2,6 +2,7 @@
 #include "skep/runtime/model.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "skep/uapi/attach_types.h"
 #include "skep/uapi/flags.h"
@@ -18,7 +19,7 @@ constexpr std::uint8_t lddw = 0x18, call = 0x85;
 struct Builder {
   KeptModel& out;
   Descriptors& fds;
-  std::vector<std::shared_ptr<const KeptMap>> maps{};
+  std::vector<std::shared_ptr<const KeptMap>>& maps = out.maps;
   std::vector<std::shared_ptr<const KeptBtf>> modules{};
 
   // Index into model.maps; -1 for no map.
@@ -30,7 +31,6 @@ struct Builder {
     maps.push_back(map);
     out.model.maps.push_back(map->model);
     if (map->inner) out.model.maps[index].inner = map_index(map->inner);
-    out.kept.push_back(std::move(map));
     return static_cast<std::int32_t>(index);
   }
   // 0: the kernel's types; n: the (n - 1)th module; -1: no types.
@@ -168,12 +168,60 @@ Result<std::size_t> count_records(Bytes records, std::uint32_t size, std::uint32
   return count;
 }
 
+// What the attr says by itself and in the caller's memory, without the records of BTF.
+Result<LoadRequest> read_request(const uapi::ProgLoadAttr& attr, const UserMemory& memory) {
+  LoadRequest request;
+  char license[128] = {};
+  if (memory.read_string(license, attr.license, sizeof license - 1) == -EFAULT)
+    return fail(EFAULT, "the license cannot be read");
+  if (attr.insn_cnt == 0 || attr.insn_cnt > LoadRequest::insn_limit)
+    return fail(E2BIG, "insn_cnt is {}, must be 1 to {}", attr.insn_cnt, LoadRequest::insn_limit);
+  request.name.assign(attr.prog_name, strnlen(attr.prog_name, sizeof attr.prog_name));
+  request.type = static_cast<ProgType>(attr.prog_type);
+  request.attach_type = static_cast<uapi::AttachType>(attr.expected_attach_type);
+  request.flags = attr.prog_flags;
+  request.license = license;
+  request.ifindex = attr.prog_ifindex;
+  request.attach_btf_id = attr.attach_btf_id;
+  request.attach_fd = static_cast<int>(attr.attach_prog_fd);
+  request.insns.resize(attr.insn_cnt);
+  if (!memory.read(request.insns.data(), attr.insns, request.insns.size() * sizeof(isa::Insn)))
+    return fail(EFAULT, "the instructions cannot be read");
+  return request;
+}
+
+Result<Buffer> read_records(const UserMemory& memory, std::uint64_t from, std::uint32_t count,
+                            std::uint32_t size, std::string_view what) {
+  constexpr std::uint32_t size_limit = 252;
+  if (count > LoadRequest::insn_limit) return fail(EINVAL, "{}: {} records are too many", what, count);
+  Buffer out(std::size_t{count} * std::min(size, size_limit));  // another size is refused by who reads them
+  if (!memory.read(out.data(), from, out.size())) return fail(EFAULT, "{}: cannot be read", what);
+  return out;
+}
+
+Result<void> read_debug_records(const uapi::ProgLoadAttr& attr, const UserMemory& memory,
+                                LoadRequest& request) {
+  if (attr.func_info_cnt == 0 && attr.line_info_cnt == 0) return {};
+  request.btf_fd = static_cast<int>(attr.prog_btf_fd);
+  if (attr.func_info_cnt != 0) {
+    Buffer records =
+        TRY(read_records(memory, attr.func_info, attr.func_info_cnt, attr.func_info_rec_size, "func_info"));
+    request.funcs = TRY(read_func_info(records, attr.func_info_rec_size));
+  }
+  if (attr.line_info_cnt != 0) {
+    Buffer records =
+        TRY(read_records(memory, attr.line_info, attr.line_info_cnt, attr.line_info_rec_size, "line_info"));
+    request.lines = TRY(read_line_info(records, attr.line_info_rec_size));
+  }
+  return {};
+}
+
 // As many instructions as the version takes from this task.
 Result<void> check_size(const LoadRequest& request, const verify::Privileges& may, std::uint16_t version,
                         uapi::Missing& lacks) {
-  constexpr std::uint32_t small = 4096, large = 1'000'000;
+  constexpr std::uint32_t small = 4096;
   const bool old = version < uapi::rule_row(uapi::Rule::million).since;
-  const std::uint32_t limit = may.bpf && !old ? large : small;
+  const std::uint32_t limit = may.bpf && !old ? LoadRequest::insn_limit : small;
   const std::size_t size = request.insns.size();
   if (size != 0 && size <= limit) return {};
   if (size > small) lacks = uapi::missing(uapi::Rule::million);
@@ -181,16 +229,9 @@ Result<void> check_size(const LoadRequest& request, const verify::Privileges& ma
   return fail(E2BIG, "{} instructions, must be 1 to {}", size, limit);
 }
 
-}  // namespace
-
-bool is_gpl(std::string_view license) {
-  constexpr std::string_view compatible[] = {"GPL",          "GPL v2",       "GPL and additional rights",
-                                             "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
-  return std::find(std::begin(compatible), std::end(compatible), license) != std::end(compatible);
-}
-
-Result<void> check_before_verifier(const LoadRequest& request, const Surroundings& around, Descriptors& fds,
-                                   uapi::Missing* missing) {
+// Privileges, limits, program and attach types that do not go together.
+Result<void> check_request(const LoadRequest& request, const Surroundings& around, Descriptors& fds,
+                           uapi::Missing* missing) {
   const verify::Privileges& may = around.privileges;
   const std::uint16_t version = uapi::since(around.version.major, around.version.minor);
   uapi::Missing unheard;
@@ -237,12 +278,37 @@ Result<void> check_before_verifier(const LoadRequest& request, const Surrounding
   return {};
 }
 
-Result<std::shared_ptr<const KeptModel>> build_model(LoadRequest request, const Surroundings& around,
-                                                     Descriptors& fds) {
+}  // namespace
+
+bool is_gpl(std::string_view license) {
+  constexpr std::string_view compatible[] = {"GPL",          "GPL v2",       "GPL and additional rights",
+                                             "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"};
+  return std::find(std::begin(compatible), std::end(compatible), license) != std::end(compatible);
+}
+
+Result<std::shared_ptr<const KeptModel>> read_model(const uapi::ProgLoadAttr& attr, const UserMemory& memory,
+                                                    const Surroundings& around, Descriptors& fds,
+                                                    uapi::Missing* missing) {
   auto out = std::make_shared<KeptModel>();
-  out->request = std::move(request);
+  out->request = TRY(read_request(attr, memory));
+  TRY(check_request(out->request, around, fds, missing));
+  TRY(read_debug_records(attr, memory, out->request));
   TRY((Builder{*out, fds}.run(around)));
   return std::shared_ptr<const KeptModel>(std::move(out));
+}
+
+Result<void> check_map_types(const uapi::MapCreateAttr& attr, const btf::Btf& types) {
+  auto check = [&](btf::TypeId id, std::uint32_t bytes, std::string_view what) -> Result<void> {
+    Result<std::uint32_t> size = types.has(id) ? types.size_of(id) : Result<std::uint32_t>(0);
+    if (!types.has(id) || !size || *size != bytes)
+      return fail(EINVAL, "map '{}': BTF type {} does not have the {}'s {} bytes", attr.map_name, id, what,
+                  bytes);
+    return {};
+  };
+  if (attr.btf_key_type_id != 0) TRY(check(attr.btf_key_type_id, attr.key_size, "key"));
+  bool struct_ops = attr.map_type == static_cast<std::uint32_t>(uapi::MapType::struct_ops);
+  if (struct_ops && attr.btf_value_type_id != 0 && types.has(attr.btf_value_type_id)) return {};
+  return check(attr.btf_value_type_id, attr.value_size, "value");
 }
 
 Result<std::vector<verify::FuncInfo>> read_func_info(Bytes records, std::uint32_t size) {

@@ -12,6 +12,8 @@
 #include "skep/base/bytes.h"
 #include "skep/base/result.h"
 #include "skep/uapi/history.h"
+#include "skep/runtime/user_memory.h"
+#include "skep/uapi/attr.h"
 #include "skep/uapi/sys.h"
 #include "skep/verify/model.h"
 
@@ -26,7 +28,7 @@ struct KeptBtf {
 
 // A map as MAP_CREATE and the commands after it have defined it.
 struct KeptMap {
-  verify::MapModel model;  // btf views `btf`, contents view `contents`; inner is set by build_model()
+  verify::MapModel model;  // btf views `btf`, contents view `contents`; inner is set by read_model()
   std::shared_ptr<const KeptBtf> btf;
   std::shared_ptr<const KeptMap> inner;  // template of a map-in-map's values
   Buffer contents;
@@ -48,7 +50,7 @@ class Descriptors {
 
 // The rest of what a verdict depends on.
 struct Surroundings {
-  const btf::Btf* kernel_btf = nullptr;
+  verify::KernelTypes kernel_btf;
   uapi::KernelVersion version{6, 18, 0};
   verify::Privileges privileges;
   unsigned cpus = 1;
@@ -57,6 +59,8 @@ struct Surroundings {
 
 // BPF_PROG_LOAD's attributes, read from the caller's memory.
 struct LoadRequest {
+  static constexpr std::uint32_t insn_limit = 1'000'000;  // BPF_COMPLEXITY_LIMIT_INSNS
+
   std::string name;
   uapi::ProgType type = uapi::ProgType::unspec;
   uapi::AttachType attach_type{};
@@ -75,22 +79,24 @@ struct LoadRequest {
 struct KeptModel {
   LoadRequest request;  // its instructions name maps by index into model.maps
   verify::Model model;
+  std::vector<std::shared_ptr<const KeptMap>> maps;  // in the order of model.maps
   std::vector<std::shared_ptr<const void>> kept;
 };
 
 // May code under this licence call GPL-only functions (license_is_gpl_compatible() of linux/license.h)?
 bool is_gpl(std::string_view license);
 
-// What bpf(2) refuses before the verifier looks at the program: privileges, limits, program and attach types
-// that do not go together. The error carries the kernel's errno.
-// If the reason is that around.version lacks something, `missing` (where given) says what.
-Result<void> check_before_verifier(const LoadRequest& request, const Surroundings& around, Descriptors& fds,
-                                   uapi::Missing* missing = nullptr);
+// The model of a load, or what bpf(2) refuses before the verifier looks at the program: memory that cannot be
+// read, privileges, limits, program and attach types that do not go together. The error carries the kernel's
+// errno. A descriptor of no map becomes an index outside of model.maps, which verify() refuses where it
+// stands. If the refusal's reason is that around.version lacks something, `missing` (where given) says what.
+Result<std::shared_ptr<const KeptModel>> read_model(const uapi::ProgLoadAttr& attr, const UserMemory& memory,
+                                                    const Surroundings& around, Descriptors& fds);
 
-// The model of a load. A descriptor of no map becomes an index outside of model.maps, which verify() refuses
-// where it stands. EINVAL, EBADF as the kernel has them for btf_fd and attach_fd.
-Result<std::shared_ptr<const KeptModel>> build_model(LoadRequest request, const Surroundings& around,
-                                                     Descriptors& fds);
+// What BPF_MAP_CREATE refuses of the types of keys and values: EINVAL for ids that are none or sizes that
+// differ from the map's. `types` is the BTF that btf_fd names. (A struct_ops map's value has no size of its
+// own.)
+Result<void> check_map_types(const uapi::MapCreateAttr& attr, const btf::Btf& types);
 
 // func_info and line_info as they lie in memory: `count` records of `size` bytes. EINVAL for a size that is
 // too small or no multiple of 4, E2BIG for values beyond what is known here.

@@ -8,6 +8,7 @@
 namespace skep::runtime {
 
 using uapi::InfoAttr;
+static_assert(sizeof(verify::FuncInfo) == 8 && sizeof(verify::LineInfo) == 16);  // of the UAPI
 
 namespace {
 
@@ -59,11 +60,32 @@ long map_info(Call& call, const MapObject& object) {
   return write_info(call, info);
 }
 
-// Records to a buffer of the caller: as many as fit; the count says how many there are.
-bool give_records(Call& call, const Buffer& records, std::uint32_t size, std::uint32_t count,
-                  std::uint64_t to, std::uint32_t room) {
-  if (!room || !to) return true;
-  return call.task.memory.write(to, records.data(), std::size_t{std::min(room, count)} * size);
+// An array to a buffer of the caller with room for so many elements: as many as fit. `room` then says how
+// many there are.
+template <class T>
+bool give_array(Call& call, std::span<const T> elements, std::uint64_t to, std::uint32_t& room) {
+  std::size_t fit = std::min<std::size_t>(room, elements.size());
+  room = static_cast<std::uint32_t>(elements.size());
+  return fit == 0 || !to || call.task.memory.write(to, elements.data(), fit * sizeof(T));
+}
+
+// Machine code: its length, its bytes, and where each function is.
+bool give_code(Call& call, const jit::Code& code, const uapi::ProgInfo& given, uapi::ProgInfo& info) {
+  info.jited_prog_len = given.jited_prog_len;
+  info.jited_prog_insns = given.jited_prog_insns;
+  std::vector<std::uint64_t> starts;
+  std::vector<std::uint32_t> lengths;
+  for (const jit::Symbol& symbol : code.symbols()) {
+    starts.push_back(reinterpret_cast<std::uint64_t>(symbol.at));
+    lengths.push_back(static_cast<std::uint32_t>(symbol.size));
+  }
+  info.nr_jited_ksyms = given.nr_jited_ksyms;
+  info.jited_ksyms = given.jited_ksyms;
+  info.nr_jited_func_lens = given.nr_jited_func_lens;
+  info.jited_func_lens = given.jited_func_lens;
+  return give_array<std::uint8_t>(call, code.bytes(), given.jited_prog_insns, info.jited_prog_len) &&
+         give_array<std::uint64_t>(call, starts, given.jited_ksyms, info.nr_jited_ksyms) &&
+         give_array<std::uint32_t>(call, lengths, given.jited_func_lens, info.nr_jited_func_lens);
 }
 
 long prog_info(Call& call, ProgObject& object) {
@@ -76,7 +98,8 @@ long prog_info(Call& call, ProgObject& object) {
   info.load_time = object.load_time_ns;
   info.gpl_compatible = object.image.gpl;
   copy_name(info.name, object.image.name);
-  info.verified_insns = 0;
+  info.verified_insns = object.verified_insns;
+  if (object.code && !give_code(call, *object.code, given, info)) return -EFAULT;
 
   std::vector<std::uint32_t> ids;
   for (const auto& map : object.maps) ids.push_back(map->id);
@@ -84,12 +107,9 @@ long prog_info(Call& call, ProgObject& object) {
     std::lock_guard lock(object.bound_lock);
     for (const auto& map : object.bound) ids.push_back(map->id);
   }
-  info.nr_map_ids = static_cast<std::uint32_t>(ids.size());
+  info.nr_map_ids = given.nr_map_ids;
   info.map_ids = given.map_ids;
-  if (given.nr_map_ids && given.map_ids &&
-      !call.task.memory.write(given.map_ids, ids.data(),
-                              4 * std::min<std::size_t>(given.nr_map_ids, ids.size())))
-    return -EFAULT;
+  if (!give_array<std::uint32_t>(call, ids, given.map_ids, info.nr_map_ids)) return -EFAULT;
 
   auto bytes = static_cast<std::uint32_t>(object.insns.size() * sizeof(isa::Insn));
   info.xlated_prog_len = bytes;
@@ -100,18 +120,16 @@ long prog_info(Call& call, ProgObject& object) {
 
   if (object.btf) {
     info.btf_id = object.btf->id;
-    info.func_info_rec_size = 8;
-    info.line_info_rec_size = 16;
-    info.nr_func_info = object.func_info_cnt;
-    info.nr_line_info = object.line_info_cnt;
+    // Records go out in the sizes that are known here.
+    info.func_info_rec_size = sizeof(verify::FuncInfo);
+    info.line_info_rec_size = sizeof(verify::LineInfo);
     info.func_info = given.func_info;
     info.line_info = given.line_info;
-    // Records go out in the sizes that are known, as they came in when those agree.
-    if (object.func_info_rec_size == 8 &&
-        !give_records(call, object.func_info, 8, object.func_info_cnt, given.func_info, given.nr_func_info))
-      return -EFAULT;
-    if (object.line_info_rec_size == 16 &&
-        !give_records(call, object.line_info, 16, object.line_info_cnt, given.line_info, given.nr_line_info))
+    info.nr_func_info = given.nr_func_info;
+    info.nr_line_info = given.nr_line_info;
+    const LoadRequest& request = object.model->request;
+    if (!give_array<verify::FuncInfo>(call, request.funcs, given.func_info, info.nr_func_info) ||
+        !give_array<verify::LineInfo>(call, request.lines, given.line_info, info.nr_line_info))
       return -EFAULT;
   }
   return write_info(call, info);
@@ -124,9 +142,10 @@ long btf_info(Call& call, const BtfObject& object) {
   info = {};
   info.id = object.id;
   info.btf = given.btf;
-  info.btf_size = static_cast<std::uint32_t>(object.bytes.size());
+  const Buffer& bytes = object.kept->bytes;
+  info.btf_size = static_cast<std::uint32_t>(bytes.size());
   if (given.btf && given.btf_size &&
-      !call.task.memory.write(given.btf, object.bytes.data(), std::min(given.btf_size, info.btf_size)))
+      !call.task.memory.write(given.btf, bytes.data(), std::min(given.btf_size, info.btf_size)))
     return -EFAULT;
   return write_info(call, info);
 }
@@ -187,10 +206,10 @@ long btf_load(Call& call) {
   if (attr.btf_log_level > 7 || (attr.btf_log_buf != 0) != (attr.btf_log_size != 0) ||
       (attr.btf_log_buf && !attr.btf_log_level))
     return refuse(EINVAL, "BPF_BTF_LOAD: btf_log_level, btf_log_size and btf_log_buf do not go together");
-  auto object = std::make_shared<BtfObject>();
-  object->bytes.resize(attr.btf_size);
-  if (!call.task.memory.read(object->bytes.data(), attr.btf, attr.btf_size)) return -EFAULT;
-  Result<btf::Btf> parsed = btf::Btf::parse(object->bytes);
+  auto kept = std::make_shared<KeptBtf>();
+  kept->bytes.resize(attr.btf_size);
+  if (!call.task.memory.read(kept->bytes.data(), attr.btf, attr.btf_size)) return -EFAULT;
+  Result<btf::Btf> parsed = btf::Btf::parse(kept->bytes);
   std::string log = parsed ? std::string() : parsed.error().message + "\n";
   long result = parsed ? 0 : refuse(std::move(parsed.error()));
   if (attr.btf_log_level && attr.btf_log_buf) {
@@ -202,7 +221,9 @@ long btf_load(Call& call) {
     if (!fits) return -ENOSPC;
   }
   if (result) return result;
-  object->parsed = std::move(*parsed);
+  kept->types = std::make_unique<const btf::Btf>(std::move(*parsed));
+  auto object = std::make_shared<BtfObject>();
+  object->kept = std::move(kept);
   object->id = call.state.btfs.reserve();
   call.state.btfs.add(object);
   return call.task.files.add(File{object});

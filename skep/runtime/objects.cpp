@@ -19,6 +19,36 @@ File::File(std::shared_ptr<Object> of, bool read, bool write)
   map.held = held;
 }
 
+std::shared_ptr<const KeptMap> describe(const MapObject& object) {
+  const maps::Definition& d = object.map->definition();
+  auto kept = std::make_shared<KeptMap>();
+  verify::MapModel& model = kept->model;
+  model.name = d.name;
+  model.type = d.type;
+  model.key_size = d.key_size;
+  model.value_size = d.value_size;
+  model.max_entries = d.max_entries;
+  model.flags = d.flags;
+  model.frozen = object.map->frozen();
+  if (object.btf) {
+    kept->btf = object.btf->kept;
+    model.btf = kept->btf->types.get();
+    model.key_type = object.btf_key_type_id;
+    model.value_type = object.btf_value_type_id;
+  }
+  kept->inner = object.inner;
+  // What nobody can change any more are constants to the program.
+  if (model.frozen && d.type == uapi::MapType::array && (d.flags & maps::map_flag::rdonly_prog)) {
+    const std::uint32_t first = 0;
+    kept->contents.resize(object.map->user_value_size());
+    if (object.map->lookup(&first, kept->contents.data(), 0) == 0) {
+      kept->contents.resize(d.value_size);
+      model.contents = kept->contents;
+    }
+  }
+  return kept;
+}
+
 int FdTable::add(File file) {
   std::unique_lock lock(mutex_);
   std::size_t at = 0;

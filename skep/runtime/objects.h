@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "skep/base/bytes.h"
-#include "skep/btf/btf.h"
 #include "skep/image/image.h"
 #include "skep/isa/insn.h"
 #include "skep/jit/jit.h"
 #include "skep/maps/map.h"
+#include "skep/runtime/model.h"
 #include "skep/uapi/attr.h"
 
 namespace skep::runtime {
@@ -34,8 +34,8 @@ struct Object {
 struct BtfObject final : Object {
   static constexpr Kind its_kind = Kind::btf;
   BtfObject() : Object(its_kind) {}
-  Buffer bytes;
-  std::optional<btf::Btf> parsed;
+  std::shared_ptr<const KeptBtf> kept;
+  const btf::Btf& types() const { return *kept->types; }
 };
 
 struct MapObject final : Object {
@@ -44,6 +44,7 @@ struct MapObject final : Object {
   std::shared_ptr<maps::Map> map;
   std::shared_ptr<BtfObject> btf;
   std::uint32_t btf_key_type_id = 0, btf_value_type_id = 0;
+  std::shared_ptr<const KeptMap> inner;  // maps of maps: the template, as programs see it
   // Program arrays: what the first program made of it.
   std::mutex owner_lock;
   uapi::ProgType owner_type = uapi::ProgType::unspec;
@@ -52,11 +53,16 @@ struct MapObject final : Object {
   std::weak_ptr<void> held;  // by descriptors and pins; guarded by owner_lock
 };
 
+// The map as a program that is loaded now may count on it.
+std::shared_ptr<const KeptMap> describe(const MapObject& object);
+
 struct ProgObject final : Object {
   static constexpr Kind its_kind = Kind::prog;
   ProgObject() : Object(its_kind) {}
   image::Image image;
   std::optional<jit::Code> code;                  // of programs with a verdict, if the runtime compiles
+  std::shared_ptr<const KeptModel> model;         // what was judged: also func_info and line_info
+  std::uint32_t verified_insns = 0;               // that the verifier processed; 0: it was not asked
   std::vector<std::shared_ptr<MapObject>> maps;   // in the order in which the program names them
   std::vector<std::shared_ptr<MapObject>> bound;  // BPF_PROG_BIND_MAP
   std::mutex bound_lock;
@@ -64,8 +70,6 @@ struct ProgObject final : Object {
   std::vector<isa::Insn> insns;  // as loaded, with map ids instead of descriptors
   std::uint32_t flags = 0;
   std::uint64_t load_time_ns = 0;
-  Buffer func_info, line_info;
-  std::uint32_t func_info_rec_size = 0, func_info_cnt = 0, line_info_rec_size = 0, line_info_cnt = 0;
 };
 
 // Ids of one kind: given out in order, never twice.

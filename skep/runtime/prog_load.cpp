@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "skep/runtime/model.h"
 #include "skep/runtime/perf_map.h"
@@ -16,12 +17,10 @@ using uapi::ProgType;
 
 namespace {
 
-constexpr std::uint32_t insn_limit = 1'000'000;  // BPF_COMPLEXITY_LIMIT_INSNS
-constexpr std::size_t license_limit = 128;
-
 // Bits of prog_flags.
 constexpr std::uint32_t known_flags = 0xff;  // BPF_F_STRICT_ALIGNMENT (1 << 0) … BPF_F_TEST_REG_INVARIANTS
 constexpr std::uint32_t log_levels = 15;     // BPF_LOG_MASK
+constexpr std::uint32_t log_fixed = 8;       // BPF_LOG_FIXED
 
 // Program types that lower and run here; the others are refused by name.
 bool runs_here(ProgType type) {
@@ -32,18 +31,24 @@ bool runs_here(ProgType type) {
   return std::find(std::begin(types), std::end(types), type) != std::end(types);
 }
 
-// The caller's log: text that does not fit loses its beginning (its end with BPF_LOG_FIXED), and the load
-// fails with ENOSPC.
-long write_log(Call& call, std::string_view text, long result) {
+// What the caller's log gets. `peak` may be longer: what stood in it for a while counts as much.
+struct Log {
+  std::string text;
+  std::uint64_t peak = 0;
+  void add(std::string_view line) { text.append(line).push_back('\n'); }
+};
+
+// The caller's log: text that does not fit loses its beginning (its end with BPF_LOG_FIXED). A buffer in
+// which it never fit as a whole fails the load with ENOSPC.
+long write_log(Call& call, const Log& log, long result) {
   const auto& attr = call.attr<ProgLoadAttr>();
-  auto full = static_cast<std::uint32_t>(text.size() + 1);
+  std::string_view text = log.text;
+  auto full = static_cast<std::uint32_t>(std::max<std::uint64_t>(text.size(), log.peak) + 1);
   if (attr.log_level == 0) full = 0;
   if (!call.put(offsetof(ProgLoadAttr, log_true_size), full)) return -EFAULT;
   if (attr.log_level == 0 || attr.log_buf == 0) return result;
-  constexpr std::uint32_t log_fixed = 8;
   bool fits = full <= attr.log_size;
-  if (!fits) {
-    std::size_t room = attr.log_size - 1;
+  if (std::size_t room = attr.log_size - 1; text.size() > room) {
     text = (attr.log_level & log_fixed) ? text.substr(0, room) : text.substr(text.size() - room);
   }
   if (!call.task.memory.write(attr.log_buf, text.data(), text.size()) ||
@@ -52,78 +57,131 @@ long write_log(Call& call, std::string_view text, long result) {
   return fits ? result : -ENOSPC;
 }
 
-struct Finder final : Source::Finder {
+// What the descriptors of the call stand for, to the model and to the image.
+struct Finder final : Descriptors {
   explicit Finder(Call& c) : call(c) {}
   Call& call;
+  // As the verifier sees them: one for each map, however often it is named.
+  std::vector<std::pair<std::shared_ptr<MapObject>, std::shared_ptr<const KeptMap>>> described{};
+  std::optional<Error> problem{};  // the first descriptor of no map that the program names
 
-  Result<std::shared_ptr<MapObject>> by_fd(std::int32_t fd) override {
-    Opened<MapObject> map = open_as<MapObject>(call.task, static_cast<std::uint32_t>(fd));
-    if (!map) return fail(static_cast<int>(-map.error), "fd {} is not pointing to valid bpf_map", fd);
-    return std::move(map.object);
+  std::shared_ptr<const KeptMap> map(int fd) override {
+    Opened<MapObject> found = open_as<MapObject>(call.task, static_cast<std::uint32_t>(fd));
+    if (!found && !problem)
+      problem =
+          Error{static_cast<int>(-found.error), fmt::format("fd {} is not pointing to valid bpf_map", fd)};
+    if (!found) return nullptr;
+    for (const auto& [object, kept] : described)
+      if (object == found.object) return kept;
+    return described.emplace_back(found.object, describe(*found.object)).second;
   }
-  Result<std::shared_ptr<MapObject>> by_index(std::int32_t index) override {
+  std::shared_ptr<const KeptBtf> btf(int fd) override {
+    Opened<BtfObject> found = open_as<BtfObject>(call.task, static_cast<std::uint32_t>(fd));
+    return found ? found->kept : nullptr;
+  }
+  std::shared_ptr<const KeptModel> program(int fd) override {
+    Opened<ProgObject> found = open_as<ProgObject>(call.task, static_cast<std::uint32_t>(fd));
+    return found ? found->model : nullptr;
+  }
+  int fd_array(std::int32_t index) override {
     const auto& attr = call.attr<ProgLoadAttr>();
-    if (!attr.fd_array) return fail(EPROTO, "fd_idx without fd_array is invalid");
-    std::int32_t fd;
-    if (index < 0 || !call.task.memory.read(&fd, attr.fd_array + 4 * static_cast<std::uint64_t>(index), 4))
-      return fail(EFAULT, "fd_array[{}] cannot be read", index);
-    return by_fd(fd);
+    std::int32_t fd = -1;
+    if (!attr.fd_array && !problem) problem = Error{EPROTO, "fd_idx without fd_array is invalid"};
+    bool read = attr.fd_array && index >= 0 &&
+                call.task.memory.read(&fd, attr.fd_array + 4 * static_cast<std::uint64_t>(index), 4);
+    if (!read && !problem) problem = Error{EFAULT, fmt::format("fd_array[{}] cannot be read", index)};
+    return read ? fd : -1;
+  }
+
+  // The maps in the order of the model's; null for templates of inner maps.
+  std::vector<std::shared_ptr<MapObject>> objects_of(const KeptModel& model) const {
+    std::vector<std::shared_ptr<MapObject>> out;
+    for (const auto& kept : model.maps) {
+      auto found =
+          std::find_if(described.begin(), described.end(), [&](auto& d) { return d.second == kept; });
+      out.push_back(found == described.end() ? nullptr : found->first);
+    }
+    return out;
   }
 };
 
-// Records that BTF describes: `count` of `size` bytes, of which `known` are ours and the rest must be zero.
-Result<Buffer> read_records(const Call& call, std::string_view what, std::uint64_t from, std::uint32_t count,
-                            std::uint32_t size, std::uint32_t known) {
-  constexpr std::uint32_t size_limit = 252;
-  if (count == 0) return Buffer{};
-  if (count > insn_limit) return fail(EINVAL, "{}: {} records are too many", what, count);
-  if (size < known || size > size_limit || size % 4)
-    return fail(EINVAL, "{}: record size {} must be {} to {} and a multiple of 4", what, size, known,
-                size_limit);
-  Buffer records(std::size_t{count} * size);
-  if (!call.task.memory.read(records.data(), from, records.size()))
-    return fail(EFAULT, "{}: cannot be read", what);
-  for (std::uint32_t i = 0; i < count; i++)
-    for (std::uint32_t at = known; at < size; at++)
-      if (records[std::size_t{i} * size + at])
-        return fail(E2BIG, "{}: record {} has values beyond {} bytes", what, i, known);
-  return records;
+Surroundings surroundings(const Call& call) {
+  Surroundings around;
+  around.kernel_btf = call.state.kernel_types.get();
+  around.version = call.state.options.version;
+  around.cpus = call.state.cpu_count;
+  return around;
 }
 
-Result<void> read_debug_info(Call& call, ProgObject& prog) {
-  const auto& attr = call.attr<ProgLoadAttr>();
-  if (!attr.func_info_cnt && !attr.line_info_cnt) return {};
-  Opened<BtfObject> btf = open_as<BtfObject>(call.task, attr.prog_btf_fd);
-  if (!btf) return fail(static_cast<int>(-btf.error), "prog_btf_fd {} is no BTF", attr.prog_btf_fd);
-  prog.btf = btf.object;
-  prog.func_info =
-      TRY(read_records(call, "func_info", attr.func_info, attr.func_info_cnt, attr.func_info_rec_size, 8));
-  prog.func_info_cnt = attr.func_info_cnt;
-  prog.func_info_rec_size = attr.func_info_rec_size;
-  prog.line_info =
-      TRY(read_records(call, "line_info", attr.line_info, attr.line_info_cnt, attr.line_info_rec_size, 16));
-  prog.line_info_cnt = attr.line_info_cnt;
-  prog.line_info_rec_size = attr.line_info_rec_size;
-  return add_debug_info(prog);
+// Where a refusal points: "insn 12 (xdp.c:17)".
+std::string place_of(const KeptModel& model, isa::Slot slot) {
+  const verify::ProgModel& prog = model.model.prog;
+  auto after = std::upper_bound(prog.lines.begin(), prog.lines.end(), slot,
+                                [](isa::Slot s, const verify::LineInfo& line) { return s < line.slot; });
+  if (!prog.btf || after == prog.lines.begin() || (--after)->file_off >= prog.btf->string_end())
+    return fmt::format("insn {}", slot);
+  return fmt::format("insn {} ({}:{})", slot, prog.btf->string(after->file_off), after->line_col >> 10);
 }
 
-Result<void> load(Call& call, std::span<const isa::Insn> insns, ProgObject& prog) {
+// Asks the verifier. What it says goes to `log`; `facts` stay empty when nobody asked.
+Result<void> judge(const Call& call, ProgObject& prog, Log& log, std::vector<verify::InsnFacts>& facts) {
+  if (!call.state.options.verify) return {};
+  verify::Options options;
+  options.log_level = call.attr<ProgLoadAttr>().log_level & ~log_fixed;
+  verify::Verdict verdict = verify::verify(prog.model->model, options);
+  log.text = std::move(verdict.log);
+  log.peak = verdict.log_peak_bytes;
+  if (verdict.accepted) {
+    prog.verified_insns = static_cast<std::uint32_t>(verdict.stats.insns_processed);
+    prog.image.verified = true;
+    facts = std::move(verdict.facts);
+    return {};
+  }
+  if (verdict.unsupported) log.add("undecided: this verifier does not judge that yet");
+  Error error{verdict.code, fmt::format("{}: {}{}", place_of(*prog.model, verdict.insn),
+                                        verdict.unsupported ? "undecided: " : "", verdict.reason)};
+  if (std::string problem = call.state.kernel_types->problem(); !problem.empty())
+    error.message += fmt::format(" (there are no kernel types: {})", problem);
+  auto judged = std::make_shared<Judged>();
+  judged->model = prog.model;
+  judged->verdict = std::move(verdict);
+  call.task.set_refusal(std::move(judged));
+  return Failure(std::move(error));
+}
+
+// From the attributes to an Image. `log`: the verifier's; what is refused without it says so in the error.
+Result<void> load(Call& call, ProgObject& prog, Log& log) {
   const auto& attr = call.attr<ProgLoadAttr>();
-  if (!runs_here(prog.image.type))
-    return fail(
-        EINVAL, "program type {} is not available in this runtime yet",
-        uapi::find_prog_type(prog.image.type) ? uapi::find_prog_type(prog.image.type)->name : "unknown");
+  const uapi::ProgTypeRow* row = uapi::find_prog_type(static_cast<ProgType>(attr.prog_type));
+  if (row && !runs_here(row->type))
+    return fail(EINVAL, "program type {} is not available in this runtime yet", row->name);
   Finder finder(call);
-  Source source{insns, &finder};
-  TRY(lower(source, prog));
+  prog.model = TRY(read_model(attr, call.task.memory, surroundings(call), finder));
+  const verify::ProgModel& model = prog.model->model.prog;
+  prog.image.name = model.name;
+  prog.image.type = model.type;
+  prog.image.attach_type = model.attach_type;
+  prog.image.gpl = model.gpl;
+  if (prog.model->request.btf_fd >= 0) prog.btf = open_as<BtfObject>(call.task, attr.prog_btf_fd).object;
+
+  if (finder.problem) return Failure(std::move(*finder.problem));
+
+  std::vector<verify::InsnFacts> facts;
+  TRY(judge(call, prog, log, facts));
+  std::vector<std::shared_ptr<MapObject>> maps = finder.objects_of(*prog.model);
+  TRY(lower(Source{model.insns, maps, facts}, prog));
   for (const auto& map : prog.maps)
     if (map->map->definition().type == uapi::MapType::prog_array && !fits_together(*map, prog))
       return fail(EINVAL, "tail_call map '{}' holds programs of another type", map->map->definition().name);
   for (std::uint32_t i = 0; i < attr.fd_array_cnt; i++) {
-    auto map = TRY(finder.by_index(static_cast<std::int32_t>(i)));
-    if (std::find(prog.maps.begin(), prog.maps.end(), map) == prog.maps.end()) prog.bound.push_back(map);
+    int fd = finder.fd_array(static_cast<std::int32_t>(i));
+    if (finder.problem) return Failure(std::move(*finder.problem));
+    Opened<MapObject> map = open_as<MapObject>(call.task, static_cast<std::uint32_t>(fd));
+    if (!map) return fail(static_cast<int>(-map.error), "fd {} is not pointing to valid bpf_map", fd);
+    if (std::find(prog.maps.begin(), prog.maps.end(), map.object) == prog.maps.end())
+      prog.bound.push_back(std::move(map.object));
   }
-  return read_debug_info(call, prog);
+  return add_debug_info(prog);
 }
 
 }  // namespace
@@ -142,11 +200,10 @@ bool fits_together(MapObject& array, const ProgObject& prog) {
          (!tail_calls || array.owner_attach_type == prog.image.attach_type);
 }
 
+// The JIT runs what carries a verdict; a machine without a back end has the interpreter.
 static Result<void> compile(const Options& options, ProgObject& prog) {
-  prog.image.trusted = options.trust_programs;
-  if (!options.jit || (!prog.image.verified && !prog.image.trusted)) return {};
-  Result<jit::Code> code = jit::compile(prog.image);
-  // A machine without a back end has the interpreter.
+  if (!options.jit || !prog.image.verified) return {};
+  Result<jit::Code> code = jit::compile(prog.image, {.cancellable = options.time_limit_ns != 0});
   if (!code && code.error().code == EOPNOTSUPP) return {};
   if (!code) return Failure(std::move(code.error()));
   prog.code = std::move(*code);
@@ -162,37 +219,26 @@ long prog_load(Call& call) {
     return refuse(EINVAL, "BPF_PROG_LOAD: prog_flags {:#x} are unknown", attr.prog_flags & ~known_flags);
   bool log_valid = (attr.log_buf != 0) == (attr.log_size != 0) && !(attr.log_buf && attr.log_level == 0) &&
                    !(attr.log_level & ~log_levels) && attr.log_size <= (~std::uint32_t{0} >> 2);
-  char license[license_limit] = {};
-  if (long got = call.task.memory.read_string(license, attr.license, license_limit - 1); got == -EFAULT)
-    return refuse(EFAULT, "BPF_PROG_LOAD: the license cannot be read");
-  if (attr.insn_cnt == 0 || attr.insn_cnt > insn_limit)
-    return refuse(E2BIG, "BPF_PROG_LOAD: insn_cnt is {}, must be 1 to {}", attr.insn_cnt, insn_limit);
   if (!valid_name(attr.prog_name))
     return refuse(EINVAL, "BPF_PROG_LOAD: prog_name must be letters, digits, '_' and '.', ended by a NUL");
-  if (attr.prog_type == 0 || attr.prog_type > static_cast<std::uint32_t>(ProgType::netfilter))
-    return refuse(EINVAL, "BPF_PROG_LOAD: there is no program type {}", attr.prog_type);
   if (!log_valid)
     return refuse(EINVAL, "BPF_PROG_LOAD: log_level {}, log_size {} and log_buf do not go together",
                   attr.log_level, attr.log_size);
-  std::vector<isa::Insn> insns(attr.insn_cnt);
-  if (!call.task.memory.read(insns.data(), attr.insns, insns.size() * sizeof(isa::Insn)))
-    return refuse(EFAULT, "BPF_PROG_LOAD: the instructions cannot be read");
 
   auto prog = std::make_shared<ProgObject>();
-  prog->image.name = attr.prog_name;
-  prog->image.type = static_cast<ProgType>(attr.prog_type);
-  prog->image.attach_type = static_cast<uapi::AttachType>(attr.expected_attach_type);
-  prog->image.gpl = is_gpl(license);
   prog->flags = attr.prog_flags;
   prog->load_time_ns = call.state.own_inputs->boot_ns();
-  if (Result<void> loaded = load(call, insns, *prog); !loaded) {
-    std::string text = loaded.error().message + "\n";
-    long result = refuse(std::move(loaded.error()));
-    return write_log(call, text, result);
+  call.task.set_refusal(nullptr);
+  Log log;
+  if (Result<void> loaded = load(call, *prog, log); !loaded) {
+    // What the verifier did not say, the log says all the same.
+    if (log.text.empty() || prog->image.verified) log.add(loaded.error().message);
+    return write_log(call, log, refuse(std::move(loaded.error())));
   }
   if (Result<void> compiled = compile(call.state.options, *prog); !compiled)
     return refuse(std::move(compiled.error()));
-  if (long error = write_log(call, {}, 0)) return error;
+  if (prog->image.verified) call.state.watch_runs();
+  if (long error = write_log(call, log, 0)) return error;
   prog->id = call.state.progs.reserve();
   call.state.progs.add(prog);
   return call.task.files.add(File{prog});

@@ -90,6 +90,11 @@ bool valid_name(const char (&name)[uapi::obj_name_len]) {
 Runtime::State::State() = default;
 Runtime::State::~State() = default;
 
+void Runtime::State::watch_runs() {
+  if (options.time_limit_ns == 0) return;
+  std::call_once(watched, [this] { watchdog = std::make_unique<Watchdog>(cpus, options.time_limit_ns); });
+}
+
 Runtime::Runtime(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Runtime::~Runtime() = default;
 
@@ -101,6 +106,7 @@ Result<std::unique_ptr<Runtime>> Runtime::create(const Options& options) {
   long machine = sysconf(_SC_NPROCESSORS_CONF);
   state->cpu_count = options.possible_cpus ? options.possible_cpus
                                            : static_cast<std::uint32_t>(std::clamp(machine, 1L, 4096L));
+  state->kernel_types = std::make_unique<KernelTypesFile>(options.kernel_btf);
   state->own_inputs = options.deterministic ? seeded_inputs(options.seed) : machine_inputs();
   state->inputs = state->own_inputs.get();
   for (std::uint32_t cpu = 0; cpu < state->cpu_count; cpu++)

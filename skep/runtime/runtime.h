@@ -5,7 +5,9 @@
 //   auto runtime = TRY(runtime::Runtime::create({}));
 //   runtime::RuntimeSys sys(*runtime);           // a uapi::Sys with its own descriptor table
 //
-// A checked run that faults ends BPF_PROG_TEST_RUN with -EFAULT; RuntimeSys::take_fault() tells where.
+// BPF_PROG_LOAD verifies; what is accepted runs as machine code where the JIT has a back end. With
+// Options::verify off nothing is refused for what it does, and each access of a run is checked instead. A run
+// that faults, or takes too long, ends BPF_PROG_TEST_RUN with -EFAULT; RuntimeSys::take_fault() tells where.
 #pragma once
 
 #include <array>
@@ -27,6 +29,7 @@
 namespace skep::runtime {
 
 class Task;
+struct Judged;
 
 // A network device as far as the runtime has one: a number that redirects and devmaps may name.
 struct Device {
@@ -68,12 +71,17 @@ struct Options {
   // The same inputs give the same bytes: virtual clock, seeded random numbers, fixed hash seeds.
   bool deterministic = false;
   std::uint64_t seed = 1;
-  // Instructions that one run may execute before it is stopped.
-  std::uint64_t budget = 1'000'000'000;
-  // Programs that carry a verdict are compiled when they are loaded.
+  // Programs are verified when they are loaded, as by the kernel of `version`; what the verifier refuses or
+  // cannot decide is not loaded. False, for experiments: nobody asks it, and every access of a run is
+  // checked.
+  bool verify = true;
+  // Verified programs are compiled when they are loaded, on machines that the JIT knows. False: they run in
+  // the interpreter.
   bool jit = true;
-  // For tests and benchmarks: all programs count as verified, nothing is checked any more.
-  bool trust_programs = false;
+  // What one run may take before it is stopped: nanoseconds of a verified program (0: any time), instructions
+  // of another one.
+  std::uint64_t time_limit_ns = 10'000'000'000;
+  std::uint64_t budget = 1'000'000'000;
   std::string perf_map;  // file that gets the names of compiled programs (perf_map_path()); empty: none
   uapi::KernelVersion version{6, 18, 0};  // what kernel_version() says
   std::string kernel_btf;                 // file; empty: /sys/kernel/btf/vmlinux where it can be read
@@ -142,6 +150,9 @@ class RuntimeSys final : public uapi::Sys {
   std::string last_error() const;
   // The fault that ended the last run of this task with -EFAULT: instruction, line, address, region.
   std::optional<std::string> take_fault();
+  // The verdict because of which the last BPF_PROG_LOAD of this task failed; null when it did not, or for
+  // another reason. (struct Judged: skep/runtime/judged.h)
+  std::shared_ptr<const Judged> refusal() const;
   Runtime& runtime();
 
  private:

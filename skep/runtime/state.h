@@ -12,9 +12,11 @@
 #include "skep/maps/bell.h"
 #include "skep/maps/graveyard.h"
 #include "skep/runtime/inputs.h"
+#include "skep/runtime/kernel_types.h"
 #include "skep/runtime/objects.h"
 #include "skep/runtime/runtime.h"
 #include "skep/runtime/task.h"
+#include "skep/runtime/watchdog.h"
 
 namespace skep::runtime {
 
@@ -88,6 +90,7 @@ struct Runtime::State {
   Ids<MapObject> maps;
   Ids<ProgObject> progs;
   Ids<BtfObject> btfs;
+  std::unique_ptr<KernelTypesFile> kernel_types;
   Pins pins;
   std::atomic<PrintkFn> printk{nullptr};
   std::atomic<void*> printk_user{nullptr};
@@ -100,6 +103,10 @@ struct Runtime::State {
   Engine* engine = nullptr;  // null: the interpreter; not changed while programs run
   std::unique_ptr<image::Inputs> own_inputs;
   std::atomic<image::Inputs*> inputs{nullptr};
+  // From the first program on that may run for any time.
+  void watch_runs();
+  std::once_flag watched;
+  std::unique_ptr<Watchdog> watchdog;  // goes first
 };
 
 // sizeof(union bpf_attr) of the kernel that the layouts of attr.h follow.

@@ -52,8 +52,7 @@ long RuntimeSys::wait(std::span<uapi::WaitItem> items, int timeout_ms) {
 
 Result<Buffer> RuntimeSys::kernel_btf(std::string_view module) {
   if (!module.empty()) return fail(ENOENT, "the runtime has no BTF of a module '{}'", module);
-  const std::string& given = runtime_.options().kernel_btf;
-  return base::read_file(given.empty() ? "/sys/kernel/btf/vmlinux" : given);
+  return base::read_file(runtime_.state().kernel_types->path());
 }
 
 Result<std::string> RuntimeSys::kallsyms() { return fail(ENOENT, "the runtime has no kernel symbols"); }
@@ -63,6 +62,7 @@ std::uint32_t RuntimeSys::possible_cpus() { return runtime_.possible_cpus(); }
 
 std::string RuntimeSys::last_error() const { return Task::error(); }
 std::optional<std::string> RuntimeSys::take_fault() { return task_->take_fault(); }
+std::shared_ptr<const Judged> RuntimeSys::refusal() const { return task_->refusal(); }
 Runtime& RuntimeSys::runtime() { return runtime_; }
 
 }  // namespace skep::runtime

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "skep/runtime/judged.h"
 #include "skep/runtime/objects.h"
 #include "skep/runtime/user_memory.h"
 
@@ -28,9 +29,20 @@ class Task {
     return std::exchange(fault_, std::nullopt);
   }
 
+  // The verdict that refused the last program; null when the verifier did not.
+  void set_refusal(std::shared_ptr<const Judged> refusal) {
+    std::lock_guard lock(fault_lock_);
+    refusal_ = std::move(refusal);
+  }
+  std::shared_ptr<const Judged> refusal() {
+    std::lock_guard lock(fault_lock_);
+    return refusal_;
+  }
+
  private:
   std::mutex fault_lock_;
   std::optional<std::string> fault_;
+  std::shared_ptr<const Judged> refusal_;
 };
 
 // Says why in the task's error and returns -code.

@@ -12,7 +12,6 @@ using uapi::ProgType;
 void TestRun::begin_runs() {
   image::RunContext& ctx = cpu.ctx;
   ctx.inputs = call.state.inputs.load(std::memory_order_relaxed);
-  ctx.regions = &cpu.regions;
   ctx.copy_guarded = copy_guarded;
 }
 
@@ -26,14 +25,18 @@ long TestRun::run_once() {
   ctx.budget = call.state.options.budget;
   std::uint64_t r0 = 0;
   Engine* engine = call.state.engine;
-  bool ended = engine      ? engine->run(prog, cpu, &r0)
-               : prog.code ? cpu.native.run(*prog.code, ctx, &r0)
-                           : cpu.machine.run(prog.image, ctx, &r0);
+  cpu.progress.store(cpu.progress.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  bool ended = engine                ? engine->run(prog, cpu, &r0)
+               : prog.code           ? cpu.native.run(*prog.code, ctx, &r0)
+               : prog.image.verified ? cpu.machine.run_cancellable(prog.image, ctx, &r0)
+                                     : cpu.machine.run(prog.image, ctx, &r0);
   cpu.release_lock();
   if (!ended) [[unlikely]] {
     std::string text = engine      ? engine->fault()
                        : prog.code ? cpu.native.fault().message()
                                    : cpu.machine.fault().message();
+    if (cpu.cancel.load(std::memory_order_relaxed))
+      text += fmt::format(" after {} ms", call.state.options.time_limit_ns / 1'000'000);
     call.task.set_fault(text);
     return refuse(EFAULT, "program '{}': {}", prog.image.name, text);
   }

@@ -181,16 +181,7 @@ long VerifySys::map_create(const uapi::MapCreateAttr& attr) {
     kept->btf = btf(static_cast<int>(attr.btf_fd));
     if (!kept->btf) return -EBADF;
     const btf::Btf& types = *kept->btf->types;
-    if (attr.btf_value_type_id == 0 || attr.btf_value_type_id >= types.type_count() ||
-        attr.btf_key_type_id >= types.type_count())
-      return -EINVAL;
-    if (Result<std::uint32_t> bytes = types.size_of(attr.btf_value_type_id);
-        row->type != MapType::struct_ops && (!bytes || *bytes != attr.value_size))
-      return -EINVAL;
-    if (attr.btf_key_type_id != 0)
-      if (Result<std::uint32_t> bytes = types.size_of(attr.btf_key_type_id);
-          !bytes || *bytes != attr.key_size)
-        return -EINVAL;
+    if (!check_map_types(attr, types)) return -EINVAL;
     model.btf = &types;
     model.key_type = attr.btf_key_type_id;
     model.value_type = attr.btf_value_type_id;
@@ -220,46 +211,16 @@ long VerifySys::map_update(const uapi::MapElemAttr& attr) {
 }
 
 long VerifySys::prog_load(uapi::ProgLoadAttr& attr) {
-  LoadRequest request;
-  request.name = name_of(attr.prog_name);
-  request.type = static_cast<uapi::ProgType>(attr.prog_type);
-  request.attach_type = static_cast<uapi::AttachType>(attr.expected_attach_type);
-  request.flags = attr.prog_flags;
-  request.license = reinterpret_cast<const char*>(pointer(attr.license));
-  request.ifindex = attr.prog_ifindex;
-  request.insns.resize(attr.insn_cnt);
-  std::memcpy(request.insns.data(), pointer(attr.insns), request.insns.size() * sizeof(isa::Insn));
-  request.attach_btf_id = attr.attach_btf_id;
-  request.attach_fd = static_cast<int>(attr.attach_prog_fd);
   fd_array_ = attr.fd_array;
-
   Judged judged;
-  auto refuse = [&](Error error) {
-    judged.verdict.code = error.code;
-    judged.verdict.reason = std::move(error.message);
+  auto model = read_model(attr, UserMemory{}, options_.around, *this, &judged.verdict.missing);
+  if (!model) {
+    judged.verdict.code = model.error().code;
+    judged.verdict.reason = std::move(model.error().message);
     judged.before_verifier = true;
     judged_.push_back(std::move(judged));
-    return -static_cast<long>(error.code);
-  };
-  if (Result<void> allowed = check_before_verifier(request, options_.around, *this, &judged.verdict.missing);
-      !allowed)
-    return refuse(std::move(allowed.error()));
-  if (attr.func_info_cnt != 0 || attr.line_info_cnt != 0) {
-    auto records = [](std::uint64_t at, std::uint32_t count, std::uint32_t size) {
-      return Bytes(pointer(at), std::size_t{count} * size);
-    };
-    request.btf_fd = static_cast<int>(attr.prog_btf_fd);
-    auto funcs = read_func_info(records(attr.func_info, attr.func_info_cnt, attr.func_info_rec_size),
-                                attr.func_info_cnt ? attr.func_info_rec_size : 8);
-    if (!funcs) return refuse(std::move(funcs.error()));
-    auto lines = read_line_info(records(attr.line_info, attr.line_info_cnt, attr.line_info_rec_size),
-                                attr.line_info_cnt ? attr.line_info_rec_size : 16);
-    if (!lines) return refuse(std::move(lines.error()));
-    request.funcs = std::move(*funcs);
-    request.lines = std::move(*lines);
+    return -static_cast<long>(model.error().code);
   }
-  auto model = build_model(std::move(request), options_.around, *this);
-  if (!model) return refuse(std::move(model.error()));
 
   verify::Options options = options_.verify;
   if (!options_.own_log_level) options.log_level = attr.log_level;

@@ -11,8 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "skep/runtime/model.h"
-#include "skep/verify/verify.h"
+#include "skep/runtime/judged.h"
 
 namespace skep::runtime {
 
@@ -23,14 +22,6 @@ struct VerifyOptions {
   bool own_log_level = false;
   verify::Privileges map_privileges{};  // what counts for BPF_MAP_CREATE instead of around.privileges
   std::string kconfig{}, kallsyms{};    // texts that the Sys of this name hands out; empty: ENOENT
-};
-
-// One BPF_PROG_LOAD that came as far as the verifier, or was refused before.
-struct Judged {
-  std::shared_ptr<const KeptModel> model;  // null: refused before
-  verify::Verdict verdict;                 // of what was refused before: code and reason alone
-  bool before_verifier = false;
-  std::uint64_t verify_ns = 0;  // that verify() took
 };
 
 // Descriptors are numbers of its own, from 3 on. One thread at a time.

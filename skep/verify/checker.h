@@ -392,7 +392,7 @@ class Checker {
                      RegState& dst);
   void narrow_load(RegState& dst, unsigned size, bool sign_extended) const;
   bool refuse_memory(unsigned number);
-  void remember_access(isa::Slot slot, Kind kind);
+  void remember_access(isa::Slot slot, const RegState& r, bool write);
   bool check_stack_bounds(unsigned number, std::int32_t off, std::uint32_t size, const char* what,
                           bool as_write);
   bool check_stack_access(unsigned number, std::int32_t off, unsigned size, Mode mode, int value);
@@ -468,6 +468,7 @@ class Checker {
   void log_live_registers();
   void log_stats();
   void trim_log();
+  void rewind_log(std::size_t to);
   bool traces_precision() const {
     return logging_ && (options_.log_level & log_level::states) != 0 && !log_trimmed_;
   }
@@ -542,6 +543,7 @@ class Checker {
   std::uint64_t touched_slots_ = 0;  // and stack slots
   bool print_state_ = false;         // a new path began
   bool log_trimmed_ = false;
+  std::uint64_t log_cut_ = 0, log_peak_ = 0;  // bytes trimmed so far; see Verdict::log_peak_bytes
   std::size_t insn_line_end_ = 0, insn_line_width_ = 0;
   const LineInfo* last_line_ = nullptr;
 };

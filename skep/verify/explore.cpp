@@ -57,7 +57,7 @@ bool Checker::explore_subprog(std::uint32_t number) {
     if (explored->state != nullptr) pool_.release(explored->state);
   explored_pool_.clear();
   explored_count_ = free_waiting_ = 0;
-  if (good && (options_.log_level & log_level::states) == 0) log_.resize(log_start);
+  if (good && (options_.log_level & log_level::states) == 0) rewind_log(log_start);
   return good;
 }
 
@@ -122,7 +122,7 @@ bool Checker::explore() {
     if (pending_.empty()) return true;
     const Pending pending = pending_.back();
     pending_.pop_back();
-    if ((options_.log_level & log_level::states) == 0) log_.resize(std::min(log_.size(), pending.log_size));
+    if ((options_.log_level & log_level::states) == 0) rewind_log(pending.log_size);
     state_ = pending.state;
     at_ = pending.insn;
     last = pending.previous;

@@ -56,6 +56,8 @@ bool KfuncCall::sections() {
 
 bool KfuncCall::release() {
   if (release_number_ == 0) return true;
+  if (k_.special == Special::obj_drop || k_.special == Special::percpu_obj_drop)
+    c.facts(c.at()).hidden_btf_id = object_type_;
   if (c.release_reference(c.reg(release_number_).ref_id)) return true;
   return c.fail(EINVAL, "kfunc {}#{} reference has not been acquired before", k_.name, insn_.imm);
 }
@@ -64,6 +66,8 @@ bool KfuncCall::release() {
 // lock.
 bool KfuncCall::insert_node() {
   if (k_.special != Special::list_push && k_.special != Special::rbtree_add) return true;
+  c.facts(c.at()).constant = root_->node_offset;
+  c.facts(c.at()).hidden_btf_id = object_type_;
   const std::uint32_t id = c.reg(2).ref_id;
   bool fine = true;
   c.state().each_reg([&](RegState& reg) {

@@ -240,6 +240,7 @@ bool Checker::check_mem_access(isa::Slot slot, unsigned number, std::int32_t off
   if (!check_alignment(r, off, size, strict)) return false;
   off += r.off;
   const bool write = mode == Mode::write;
+  remember_access(slot, r, write);      // before a load overwrites its own base
   bool unknown = !write && value >= 0;  // the usual result of a read
   switch (r.kind) {
     case Kind::map_key:
@@ -258,11 +259,8 @@ bool Checker::check_mem_access(isa::Slot slot, unsigned number, std::int32_t off
         if (write) return fail(EACCES, "writes into insn_array not allowed");
         return unsupported("a load from an insn_array map");
       }
-      if (unknown &&
-          read_constant(RegState(r), off, size, sign_extended, reg(static_cast<unsigned>(value)))) {
-        remember_access(slot, Kind::map_value);
+      if (unknown && read_constant(RegState(r), off, size, sign_extended, reg(static_cast<unsigned>(value))))
         return true;
-      }
       break;
     }
     case Kind::mem: {
@@ -275,11 +273,9 @@ bool Checker::check_mem_access(isa::Slot slot, unsigned number, std::int32_t off
     }
     case Kind::context:
       if (write && !check_no_leak(value, "ctx")) return false;
-      remember_access(slot, Kind::context);
       if (!check_plain_offset(r, number, context_offset_ok())) return false;
       return check_context(slot, off, size, mode, value, sign_extended);
     case Kind::stack:
-      remember_access(slot, Kind::stack);
       if (!check_stack_access(number, off, size, mode, value)) return false;
       unknown = false;
       break;
@@ -307,7 +303,6 @@ bool Checker::check_mem_access(isa::Slot slot, unsigned number, std::int32_t off
       break;
     case Kind::btf_object:
       if (r.maybe_null()) return refuse_memory(number);
-      remember_access(slot, Kind::btf_object);
       if (!check_btf_access(number, off, size, mode, value)) return false;
       unknown = false;
       break;
@@ -330,7 +325,6 @@ bool Checker::check_mem_access(isa::Slot slot, unsigned number, std::int32_t off
     case Kind::dynptr:
     case Kind::insn_pointer: return refuse_memory(number);
   }
-  remember_access(slot, r.kind);
   if (write || value < 0) return true;
   RegState& dst = reg(static_cast<unsigned>(value));
   if (unknown) mark_unknown(dst);
@@ -349,10 +343,19 @@ bool Checker::refuse_memory(unsigned number) {
   return fail(EACCES, "R{} invalid mem access '{}'", number, kind_name(reg(number)));
 }
 
-void Checker::remember_access(isa::Slot slot, Kind kind) {
+// Objects that the kernel only knows by their type may be gone, and memory that a pointer was cast to may
+// never have been there; what is trusted, under RCU or the program's own stays.
+bool may_be_gone(const RegState& r) {
+  if (r.kind == Kind::mem) return r.has(flag::untrusted);
+  if (r.kind != Kind::btf_object) return false;
+  return r.has(flag::untrusted) || (r.flags & (flag::trusted | flag::rcu | flag::alloc)) == 0;
+}
+
+void Checker::remember_access(isa::Slot slot, const RegState& r, bool write) {
   InsnFacts& fact = verdict_.facts[slot];
-  const Access access = access_of(kind);
+  const Access access = access_of(r.kind);
   fact.access = fact.access == Access::none || fact.access == access ? access : Access::mixed;
+  fact.may_fault |= r.kind == Kind::arena || (!write && may_be_gone(r));
 }
 
 bool Checker::check_helper_memory(unsigned number, std::uint32_t size, HelperMemory& memory) {

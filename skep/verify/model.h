@@ -4,6 +4,7 @@
 // Pointers and spans are views: what they point at must outlive verify() and the facts in its Verdict.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -102,10 +103,38 @@ struct ModuleModel {
   const btf::Btf* btf = nullptr;
 };
 
+// Types that are read when somebody first asks for them. Both functions may be called by any thread.
+class LazyTypes {
+ public:
+  virtual ~LazyTypes() = default;
+  virtual const btf::Btf* get() = 0;          // null: there are none; the same each time
+  virtual const btf::Btf* known() const = 0;  // null until get() was called
+};
+
+// The kernel's types, as a pointer to them that may be null. Reading a kernel's types takes longer than
+// verifying most programs, and most programs need none: they may be given as LazyTypes.
+class KernelTypes {
+ public:
+  KernelTypes(std::nullptr_t = nullptr) {}               // NOLINT: stands in for the pointer
+  KernelTypes(const btf::Btf* types) : types_(types) {}  // NOLINT
+  KernelTypes(LazyTypes* lazy) : lazy_(lazy) {}          // NOLINT
+  operator const btf::Btf*() const { return lazy_ ? lazy_->get() : types_; }  // NOLINT
+  const btf::Btf* operator->() const { return *this; }
+  bool operator==(std::nullptr_t) const { return static_cast<const btf::Btf*>(*this) == nullptr; }
+  // Asks for nothing: what nobody has got yet is none of what somebody holds.
+  bool operator==(const btf::Btf* held) const {
+    return held == nullptr ? *this == nullptr : held == (lazy_ ? lazy_->known() : types_);
+  }
+
+ private:
+  const btf::Btf* types_ = nullptr;
+  LazyTypes* lazy_ = nullptr;
+};
+
 struct Model {
   ProgModel prog;
   std::vector<MapModel> maps;
-  const btf::Btf* kernel_btf = nullptr;  // null: nothing that needs kernel types is accepted
+  KernelTypes kernel_btf;  // null: nothing that needs kernel types is accepted
   std::vector<ModuleModel> modules;
   KernelVersion kernel = uapi::since(6, 18);
   Privileges privileges;

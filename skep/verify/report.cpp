@@ -423,9 +423,16 @@ void Checker::log_live_registers() {
 
 // Of a log that grows too long the end is kept. From then on precision is no longer traced in it, whose text
 // grows with the square of a path's length.
+// Takes the lines of a path that ended well out again.
+void Checker::rewind_log(std::size_t to) {
+  log_peak_ = std::max<std::uint64_t>(log_peak_, log_cut_ + log_.size());
+  log_.resize(std::min(log_.size(), to));
+}
+
 void Checker::trim_log() {
   const std::size_t cut = log_.size() - options_.log_limit_bytes;
   log_.erase(0, cut);
+  log_cut_ += cut;
   log_trimmed_ = true;
   insn_line_end_ = insn_line_end_ > cut ? insn_line_end_ - cut : 0;
   for (Pending& pending : pending_) pending.log_size = pending.log_size > cut ? pending.log_size - cut : 0;

@@ -165,6 +165,7 @@ Verdict Checker::run() {
     verdict_.subprogs.push_back(std::move(facts));
   }
   log_stats();
+  verdict_.log_peak_bytes = std::max<std::uint64_t>(log_peak_, log_cut_ + log_.size());
   if (log_.size() > options_.log_limit_bytes) log_.erase(0, log_.size() - options_.log_limit_bytes);
   verdict_.accepted = good;
   if (good) {

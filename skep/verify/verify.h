@@ -59,7 +59,7 @@ enum class Access : std::uint8_t {
   packet,
   map_value,
   memory,
-  btf,  // a kernel object through BTF: a load that may fault and then gives 0
+  btf,  // a kernel object or socket
   arena,
   mixed,  // different paths bring pointers of different kinds; engines check nothing, the verifier has
 };
@@ -67,11 +67,14 @@ enum class Access : std::uint8_t {
 struct InsnFacts {
   bool reachable = false;  // on some explored path
   Access access = Access::none;
-  bool may_fault = false;           // the load is done as the kernel's PROBE_MEM loads
-  std::uint8_t dead_branch = 0;     // 1: never taken, 2: always taken (conditional jumps only)
-  std::int32_t map = -1;            // helper calls: the one map that reaches it; -1: several or none
-  std::int64_t constant = 0;        // kfunc calls: the hidden arguments' constant (object size, type id)
-  std::uint32_t hidden_btf_id = 0;  // kfunc calls: type of the object that a hidden argument describes
+  // A load that gives 0 where there is no memory (the kernel's PROBE_MEM); an access to an arena.
+  bool may_fault = false;
+  std::uint8_t dead_branch = 0;  // 1: never taken, 2: always taken (conditional jumps only)
+  std::int32_t map = -1;         // helper calls: the one map that reaches it; -1: several or none
+  // kfunc calls, what their hidden arguments say: bpf_obj_new and its kind, the object's size in bytes; what
+  // puts objects into lists and trees, the offset of the node in them.
+  std::int64_t constant = 0;
+  std::uint32_t hidden_btf_id = 0;  // the object's type, in the program's BTF
   std::uint32_t processed = 0;      // how often it was simulated: where the million goes
 };
 
@@ -93,6 +96,9 @@ struct Verdict {
   // What Model::kernel lacks and a later version may have, if that is why; else nothing.
   uapi::Missing missing;
   std::string log;  // by Options::log_level
+  // The most bytes that the log would have had at a time: paths that end well are taken out of it again at
+  // level 1. What BPF_PROG_LOAD asks of the caller's buffer.
+  std::uint64_t log_peak_bytes = 0;
   Stats stats;
   std::vector<InsnFacts> facts;  // by slot
   std::vector<SubprogFacts> subprogs;

@@ -81,6 +81,28 @@ with tempfile.TemporaryDirectory() as folder:
     expect("no command", run("fly"), 2, r"unknown command 'fly'")
     expect("no capture given", run("run", program), 2, r"needs --pcap")
     expect("bad number", run("run", program, "--pcap", traffic, "--repeat", "0"), 2, r"--repeat is '0'")
+    def program_of(name, *lines):
+        """An XDP program as an object."""
+        source = folder / f"{name}.s"
+        source.write_text("\n".join(['.section xdp,"ax"', ".globl prog", "prog:", *lines, '.section license,"aw"', '.asciz "GPL"', ""]))
+        expect(f"assembling {name}", run("asm", source, "-o", folder / f"{name}.o"), 0, "")
+        return folder / f"{name}.o"
+
+    unchecked = program_of("unchecked", "r2 = *(u32 *)(r1 + 0)", "r0 = *(u8 *)(r2 + 0)", "exit")
+    expect("program that the verifier rejects", run("run", unchecked, "--pcap", traffic), 1,
+           r"unchecked\.o: program 'prog': Permission denied.*: insn 1: R2 offset is outside of the packet.*"
+           r"'skep verify \S*unchecked\.o --prog prog'.*--no-verify")
+    expect("rejected program, not verified", run("run", unchecked, "--pcap", traffic, "--no-verify"), 0, "",
+           r"1,500 packets, .*checked interpreter")
+    expect("rejected program's log", run("verify", unchecked, "--log", "1"), 1, "", r"R2 offset is outside of the packet")
+    endless = program_of("endless", "r0 = 0", "goto -2")
+    expect("endless program", run("run", endless, "--pcap", traffic), 1, r"endless\.o: program 'prog': .*insn")
+    expect("endless program, not verified", run("run", endless, "--pcap", traffic, "--no-verify", "--budget", "1000", "--count", "3"), 1,
+           r"3 of 3 runs faulted", r"\(fault\)")
+    expect("budget of a verified program", run("run", program, "--pcap", traffic, "--budget", "5"), 2, r"--budget .*--no-verify")
+    expect("time limit of an unverified one", run("run", program, "--pcap", traffic, "--no-verify", "--time-limit", "5"), 2, r"--budget")
+    expect("verifier of the kernel", run("run", program, "--pcap", traffic, "--kernel", "--no-verify"), 2, r"cannot be combined")
+    expect("interpreted", run("run", program, "--pcap", traffic, "--interpret"), 0, "", r"\(user space, interpreter\)")
     expect("sort by nothing", run("run", program, "--pcap", traffic, "--sort", "flows"), 2, r"--sort is 'flows', must be MAP=FIELD")
     expect("sort of no map", run("run", program, "--pcap", traffic, "--sort", "flows=bytes"), 1, r"no map 'flows'")
     expect("generate a number that is none", run("generate", "--count", "12x", folder / "g.pcap"), 2, r"--count is '12x'")

@@ -322,6 +322,7 @@ Result<std::unique_ptr<InProcess>> InProcess::create() {
   runtime::Options options;
   options.possible_cpus = 1;
   options.deterministic = true;
+  options.verify = false;  // whose programs may run on which engine is this test's affair
   options.budget = budget;
   body->owner = TRY(runtime::Runtime::create(options));
   body->sys = std::make_unique<runtime::RuntimeSys>(*body->owner);

@@ -23,6 +23,8 @@ class Commands : public RuntimeTest {
   }
 };
 
+using UnverifiedCommands = Unverified<Commands>;
+
 TEST_F(Commands, attr_sizes) {
   struct {
     uapi::MapCreateAttr attr;
@@ -145,7 +147,7 @@ TEST_F(Commands, batches) {
   EXPECT_EQ(attr.count, 40u);
 }
 
-TEST_F(Commands, refusals_at_load_name_the_place) {
+TEST_F(UnverifiedCommands, refusals_at_load_name_the_place) {
   EXPECT_EQ(load_says(program({mov(0, 0)}), "slot 0"), -EINVAL);
   EXPECT_EQ(load_says(program({call(9999), exit_()}), "insn 0: invalid func unknown#9999"), -EINVAL);
   EXPECT_EQ(load_says(program({call(67), mov(0, 0), exit_()}), "bpf_get_stack#67"), -EINVAL);
@@ -181,7 +183,7 @@ TEST_F(Commands, refusals_at_load_name_the_place) {
   EXPECT_EQ(bpf(Command::prog_load, attr), -EINVAL);  // a buffer without a level
 }
 
-TEST_F(Commands, log_that_does_not_fit) {
+TEST_F(UnverifiedCommands, log_that_does_not_fit) {
   Program bad = program({call(9999), exit_()});
   auto attr = load_attr(bad);
   attr.log_size = 10;
@@ -233,6 +235,7 @@ TEST_F(Commands, ids_and_information) {
   EXPECT_EQ(info.nr_map_ids, 1u);
   EXPECT_EQ(used[0], map_id);
   EXPECT_EQ(info.xlated_prog_len, 32u);
+  EXPECT_EQ(info.verified_insns, 3u);  // a two-slot load counts once
   EXPECT_EQ(insns[2].imm, 7);
   EXPECT_STREQ(info.name, "the_prog");
 

@@ -66,10 +66,13 @@ inline Program program(std::initializer_list<Piece> pieces) {
 
 class RuntimeTest : public ::testing::Test {
  protected:
+  // Changes what the runtime is made with.
+  virtual void adjust(Options&) const {}
   void SetUp() override {
     Options options;
     options.possible_cpus = 2;
     options.budget = 1'000'000;
+    adjust(options);
     auto made = Runtime::create(options);
     ASSERT_TRUE(made);
     runtime = std::move(*made);
@@ -157,6 +160,13 @@ class RuntimeTest : public ::testing::Test {
   std::unique_ptr<Runtime> runtime;
   std::unique_ptr<RuntimeSys> sys;
   char log[4096] = {};
+};
+
+// The same tests' helpers on a runtime that verifies nothing: for programs that are bad on purpose, whose
+// faults the checked interpreter finds.
+template <class Test>
+class Unverified : public Test {
+  void adjust(Options& options) const override { options.verify = false; }
 };
 
 }  // namespace skep::runtime

@@ -18,6 +18,7 @@ class Redirects : public RuntimeTest {
     return ran.retval;
   }
 };
+using UnverifiedRedirects = Unverified<Redirects>;
 
 TEST_F(Redirects, devmap) {
   long map = create_map(MapType::devmap, 4, 8, 4);
@@ -57,6 +58,9 @@ TEST_F(Redirects, the_other_maps) {
   long sockets = create_map(MapType::xskmap, 4, 4, 4);
   EXPECT_EQ(update(sockets, &key, &hash), -ENOTSOCK);
   EXPECT_EQ(redirect_map(sockets, 1, 2), 2);
+}
+
+TEST_F(UnverifiedRedirects, only_to_maps_that_take_packets) {
   long array = create_map(MapType::array, 4, 4, 4);
   long fd = load(program({map_fd(1, array), mov(2, 0), mov(3, 0), call(51), exit_()}));
   EXPECT_EQ(run(fd, packet(60)).error, -EFAULT);
@@ -85,7 +89,7 @@ TEST_F(Redirects, perf_events) {
   EXPECT_EQ(output(0, 1 << 20), -EINVAL);
 }
 
-TEST_F(Redirects, forged_dynptrs_reach_nothing) {
+TEST_F(UnverifiedRedirects, forged_dynptrs_reach_nothing) {
   // data 0x1234000, 64 bytes, local: bytes that no helper wrote.
   long fd = load(program({lddw(1, 0, 0x1234000), stx64(10, -16, 1), lddw(1, 0, 64 | 1 << 28),
                           stx64(10, -8, 1), mov_reg(1, 10), add(1, -32), mov(2, 8), mov_reg(3, 10),
@@ -137,7 +141,7 @@ TEST_F(Redirects, dynptrs_of_map_values) {
   EXPECT_EQ(value[2], 0x11223344u);
 }
 
-TEST_F(Redirects, spin_locks_only_where_they_are) {
+TEST_F(UnverifiedRedirects, spin_locks_only_where_they_are) {
   long map = create_map(MapType::array, 4, 16, 1);  // without BTF: no lock in its values
   long fd = load(program({st32(10, -4, 0), map_fd(1, map), mov_reg(2, 10), add(2, -4), call(1), jne(0, 0, 2),
                           mov(0, 0), exit_(), mov_reg(1, 0), call(93), mov(0, 0), exit_()}));
@@ -202,7 +206,7 @@ TEST_F(Redirects, routes) {
   EXPECT_EQ(static_cast<std::int32_t>(ask(1, 0, 0, 1)), -EAFNOSUPPORT);
 }
 
-TEST_F(Redirects, sockets) {
+TEST_F(UnverifiedRedirects, sockets) {
   SocketEntry listening, connected;
   listening.local_port = 80;
   listening.mark = 5;

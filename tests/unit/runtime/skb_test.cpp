@@ -54,6 +54,7 @@ class SkbRun : public RuntimeTest {
     return out;
   }
 };
+using UnverifiedSkbRun = Unverified<SkbRun>;
 
 TEST_F(SkbRun, sizes) {
   long fd = load_as(ProgType::sched_cls, program({ldx32(0, 1, 0), exit_()}));
@@ -66,7 +67,7 @@ TEST_F(SkbRun, sizes) {
   EXPECT_EQ(run_skb(fd, ipv4(60), nullptr, 1).error, -EINVAL);
 }
 
-TEST_F(SkbRun, where_the_packet_begins) {
+TEST_F(UnverifiedSkbRun, where_the_packet_begins) {
   struct {
     ProgType type;
     std::uint32_t length;
@@ -164,7 +165,7 @@ TEST_F(SkbRun, room_does_not_run_out) {
   EXPECT_EQ(out.retval, static_cast<std::uint32_t>(-ENOMEM));
 }
 
-TEST_F(SkbRun, packets_that_programs_may_not_write) {
+TEST_F(UnverifiedSkbRun, packets_that_programs_may_not_write) {
   // r2 = data; r3 = data_end; if (r2 + 4 <= r3) *(u8*)r2 = 9;
   auto code = program({ldx32(2, 1, 76), ldx32(3, 1, 80), mov_reg(4, 2), add(4, 4), mov(0, 1),
                        jgt_reg(4, 3, 1), st8(2, 0, 9), exit_()});
