@@ -137,10 +137,14 @@ bool tell_division(Story& story, NodeId node) {
   if (step == no_step || !story.log.steps[step].insn) return false;
   const isa::Operation operation = story.log.steps[step].insn->row().operation;
   const bool quotient = operation == isa::Operation::div || operation == isa::Operation::sdiv;
-  if (!quotient && operation != isa::Operation::mod && operation != isa::Operation::smod) return false;
+  const bool remainder = operation == isa::Operation::mod || operation == isa::Operation::smod;
+  const bool shift = operation == isa::Operation::rsh || operation == isa::Operation::arsh;
+  if (story.was_compared(node) || (!quotient && !remainder && !shift && operation != isa::Operation::mul))
+    return false;
   const std::string name = or_(story.name(node), "i");
-  story.cause(step,
-              fmt::format("the verifier knows nothing about a {}", quotient ? "quotient" : "remainder"));
+  if (quotient || remainder)
+    story.cause(step,
+                fmt::format("the verifier knows nothing about a {}", quotient ? "quotient" : "remainder"));
   story.out.advice = fmt::format(
       "check it against a constant. If the source does: the compiler, which can divide, found that check "
       "superfluous and left it out; hide {} from it with an empty asm statement before the check",

@@ -101,8 +101,15 @@ std::string Story::name(NodeId id) const {
   const SourcePlace at = place(node.step);
   if (at.text.empty()) return "";
   // What the failing line uses is not what it assigns.
-  if (has_steps() && node.step != last() && node.kind != NodeKind::constant && same_line(place(last()), at))
-    return node.kind == NodeKind::load ? expression_at(at.text, at.column) : "";
+  if (has_steps() && node.step != last() && node.kind != NodeKind::constant && same_line(place(last()), at)) {
+    std::string read = node.kind == NodeKind::load ? expression_at(at.text, at.column) : "";
+    // At the place of the failure this is what the failing access goes through: a->b of a->b->c.
+    const SourcePlace failed = place(last());
+    if (failed.column == at.column && value(id) && value(id)->is_pointer())
+      read.resize(
+          std::min(read.find_last_of("-.") == std::string::npos ? 0 : read.find_last_of("-."), read.size()));
+    return read;
+  }
   if (node.kind == NodeKind::load) {
     const LogValue* address = value(node.a);
     if (address && address->kind == "ctx") {
