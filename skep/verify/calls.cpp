@@ -23,18 +23,14 @@ namespace helper_id {
 inline constexpr std::uint32_t map_lookup_elem = 1, map_update_elem = 2, map_delete_elem = 3, tail_call = 12,
                                get_smp_processor_id = 8, probe_read_str = 45, get_stack = 67,
                                get_local_storage = 81, map_push_elem = 87, map_pop_elem = 88,
-                               map_peek_elem = 89, spin_lock = 93, spin_unlock = 94, sk_release = 86,
-                               sk_storage_get = 107, sk_storage_delete = 108, d_path = 147,
-                               probe_read_user_str = 114, probe_read_kernel_str = 115, skb_output = 111,
-                               ringbuf_reserve = 131, get_task_stack = 141, inode_storage_get = 145,
-                               per_cpu_ptr = 153, this_cpu_ptr = 154, task_storage_get = 156,
-                               for_each_map_elem = 164, snprintf = 165, timer_set_callback = 170,
-                               timer_init = 169, get_func_ip = 173, loop = 181, kptr_xchg = 194,
-                               map_lookup_percpu_elem = 195, dynptr_from_mem = 197,
-                               ringbuf_reserve_dynptr = 198, ringbuf_submit_dynptr = 199,
-                               ringbuf_discard_dynptr = 200, dynptr_read = 201, dynptr_write = 202,
+                               map_peek_elem = 89, spin_lock = 93, sk_release = 86, sk_storage_get = 107,
+                               sk_storage_delete = 108, d_path = 147, probe_read_user_str = 114,
+                               probe_read_kernel_str = 115, get_task_stack = 141, per_cpu_ptr = 153,
+                               this_cpu_ptr = 154, snprintf = 165, get_func_ip = 173, kptr_xchg = 194,
+                               dynptr_from_mem = 197, ringbuf_reserve_dynptr = 198,
+                               ringbuf_submit_dynptr = 199, ringbuf_discard_dynptr = 200, dynptr_write = 202,
                                dynptr_data = 203, setsockopt = 49, getsockopt = 57, get_retval = 186,
-                               set_retval = 187, redirect_map = 51, cgrp_storage_get = 210;
+                               set_retval = 187;
 }
 
 // A register type that an argument takes.

@@ -3,7 +3,7 @@
 //
 // Enumerated, for each kernel's rules, on 6 and on 3 bits, for eq ne gt ge lt le sgt sge slt sle set:
 //   - every pair of small::values() (all tnums, all unsigned and signed intervals of the whole and of the low
-//     half): 18,515,809 pairs at 6.18's number of values, 22 comparisons each;
+//     half), 22 comparisons each;
 //   - every meet of a tnum with an unsigned interval or a signed one, against every constant, both ways
 //   round.
 // By default a slice; SKEP_EXHAUSTIVE=N takes every Nth, 1 all of them (minutes for each kernel).
@@ -124,7 +124,7 @@ TEST_P(Comparisons, OfEveryPairAreSound) {
   }
   EXPECT_GT(counts.decided, 0u);
   RecordProperty("values", static_cast<int>(list.size()));
-  if (step == 1) EXPECT_EQ(counts.pairs, pairs);
+  EXPECT_EQ(counts.pairs, (pairs - GetParam() % step + step - 1) / step);
   fmt::print("{} values, {} of {} pairs, {} answers\n", list.size(), counts.pairs, pairs, counts.decided);
 }
 
@@ -147,7 +147,7 @@ TEST_P(Comparisons, OfMeetsWithConstantsAreSound) {
   for (std::uint64_t value = 0; value <= all; value++)
     constants.emplace_back(Value{Small::constant(value), Set{1} << value});
   Counts counts;
-  const std::vector<Value> meets = synced(list);
+  const std::vector<Value> meets = synced(list, false);
   for (const Value& meet : meets) {
     const Operand operand(meet);
     for (const Operand& constant : constants) {
