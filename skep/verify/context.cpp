@@ -46,7 +46,7 @@ bool Checker::check_socket(unsigned number, std::int32_t off, unsigned size) {
       break;
     case Kind::socket: valid = sock != nullptr && reads_member(*sock, off, size); break;
     case Kind::tcp_sock:
-      valid = off >= 0 && off < tcp_sock_bytes && off % size == 0 &&
+      valid = off >= 0 && off < tcp_sock_bytes && static_cast<unsigned>(off) % size == 0 &&
               (off == tcp_sock_bytes_received || off == tcp_sock_bytes_acked ? size == 8 : size == 4);
       break;
     case Kind::xdp_sock: valid = off == 0 && size == 4; break;

@@ -292,6 +292,7 @@ class Boundary {
       case 8: emit(and_imm, reg, 0, 0, low - 1); break;
       case 9: emit(named(random_.chance(50) ? "mod64_imm" : "mod32_imm"), reg, 0, 0, limit); break;
       case 10:
+        if (low == 1) break;
         emit(named("rsh64_imm"), reg, 0, 0, 64 - (31 - __builtin_clz(static_cast<unsigned>(low))));
         break;
       case 11:

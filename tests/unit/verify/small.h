@@ -46,12 +46,19 @@ inline Set concrete(const Small& s) {
   return set & (low & (low_turned >> 4 | low_turned << 4) & 0xff) * 0x0101010101010101;
 }
 
+inline std::string text(const Small& s) {
+  return fmt::format("bits ({:#x}; {:#x}) u [{}, {}] s [{}, {}] low u [{}, {}] s [{}, {}]", s.bits.value,
+                     s.bits.mask, s.full.umin, s.full.umax, s.full.smin, s.full.smax, s.low.umin, s.low.umax,
+                     s.low.smin, s.low.smax);
+}
+
 struct Value {
   Small abstract;
   Set set;
 };
 
-inline std::vector<Value> synced(const std::vector<Small>& list) {
+// Each synced, once, without the empty ones. `exact`: sync may not lose precision either.
+inline std::vector<Value> synced(const std::vector<Small>& list, bool exact) {
   std::vector<Value> result;
   for (const Small& unsynced : list) {
     Small s = unsynced;
@@ -59,7 +66,10 @@ inline std::vector<Value> synced(const std::vector<Small>& list) {
     const Set set = concrete(unsynced);
     if (set == 0) continue;
     result.push_back({s, concrete(s)});
-    EXPECT_EQ(result.back().set, set) << "sync lost or invented a number";
+    EXPECT_EQ(set & ~result.back().set, 0u) << "sync lost a number: " << text(unsynced);
+    if (exact) {
+      EXPECT_EQ(result.back().set, set) << "sync invented a number: " << text(unsynced);
+    }
   }
   const auto key = [](const Value& v) {
     const Small& s = v.abstract;
@@ -108,7 +118,7 @@ inline const std::vector<Value>& values() {
         scalar_detail::meet_signed(t.low, min - 4, max - 4);
         list.push_back(t);
       }
-    return synced(list);
+    return synced(list, true);
   }();
   return made;
 }
@@ -119,12 +129,6 @@ inline std::uint64_t exhaustive_step(std::uint64_t usual) {
   if (wanted == nullptr) return usual;
   const int step = std::atoi(wanted);
   return step < 1 ? 1 : static_cast<std::uint64_t>(step);
-}
-
-inline std::string text(const Small& s) {
-  return fmt::format("bits ({:#x}; {:#x}) u [{}, {}] s [{}, {}] low u [{}, {}] s [{}, {}]", s.bits.value,
-                     s.bits.mask, s.full.umin, s.full.umax, s.full.smin, s.full.smax, s.low.umin, s.low.umax,
-                     s.low.smin, s.low.smax);
 }
 
 inline std::int64_t as_signed(std::uint64_t value, unsigned bits) {
