@@ -132,7 +132,8 @@ bool tell_underflow(Story& story, NodeId node) {
 // A quotient or a remainder: nobody can tell from the program that its range is known.
 bool tell_division(Story& story, NodeId node) {
   if (node == no_node) return false;
-  const NodeId made = story.trail.origin(node);
+  NodeId made = node;
+  while (story.trail[made].kind == NodeKind::truncate) made = story.trail[made].a;
   const StepIndex step = story.trail[made].step;
   if (step == no_step || !story.log.steps[step].insn) return false;
   const isa::Operation operation = story.log.steps[step].insn->row().operation;

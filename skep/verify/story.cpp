@@ -2,6 +2,7 @@
 #include "skep/verify/story.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -103,11 +104,16 @@ std::string Story::name(NodeId id) const {
   // What the failing line uses is not what it assigns.
   if (has_steps() && node.step != last() && node.kind != NodeKind::constant && same_line(place(last()), at)) {
     std::string read = node.kind == NodeKind::load ? expression_at(at.text, at.column) : "";
-    // At the place of the failure this is what the failing access goes through: a->b of a->b->c.
-    const SourcePlace failed = place(last());
-    if (failed.column == at.column && value(id) && value(id)->is_pointer())
-      read.resize(
-          std::min(read.find_last_of("-.") == std::string::npos ? 0 : read.find_last_of("-."), read.size()));
+    // Of a->b->c the pointer that is loaded is a->b.
+    const std::size_t begin = read.empty() ? std::string::npos : at.text.rfind(read, at.column - 1);
+    if (begin != std::string::npos && value(id) && value(id)->is_pointer()) {
+      std::size_t end = at.column - 1;
+      while (end < at.text.size() &&
+             (std::isalnum(static_cast<unsigned char>(at.text[end])) || at.text[end] == '_'))
+        end++;
+      if (place(last()).column == at.column) end = begin + std::min(read.find_last_of("-."), read.size());
+      read.resize(std::min(read.size(), end - begin));
+    }
     return read;
   }
   if (node.kind == NodeKind::load) {
@@ -118,7 +124,13 @@ std::string Story::name(NodeId id) const {
       const uapi::ContextField* field = context && off >= 0 && off < UINT16_MAX
                                             ? uapi::find_field(*context, static_cast<std::uint32_t>(off))
                                             : nullptr;
-      const std::string assigned = assigned_name(at.text, at.column);
+      bool part = false;  // of what the line computes
+      for (NodeId other = 0; other < trail.size(); other++) {
+        const Node& user = trail[other];
+        part |= user.kind == NodeKind::alu && user.b != no_node && (user.a == id || user.b == id) &&
+                user.step != no_step && same_line(place(user.step), at);
+      }
+      const std::string assigned = part ? "" : assigned_name(at.text, at.column);
       if (!assigned.empty()) return assigned;
       if (field && field->offset == off) return fmt::format("ctx->{}", field->name);
       return "";
@@ -356,7 +368,8 @@ void Story::trace_branches(NodeId id) {
         cause(branch.step, fmt::format("on this path {} is not NULL", what));
       continue;
     }
-    if (left.first && left.first->is_pointer()) continue;  // a pointer that a call has taken
+    const LogValue* was = trail[trail.origin(branch.left)].first;
+    if (was && was->is_pointer()) continue;  // a pointer that a call has taken
     if (after && after->is_scalar() && (!before || range_words(*before) != range_words(*after))) {
       cause(branch.step, fmt::format("after this check {} is {}", what, range_words(*after)));
     } else if (after && after->is_scalar()) {
