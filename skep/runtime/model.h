@@ -91,7 +91,8 @@ bool is_gpl(std::string_view license);
 // errno. A descriptor of no map becomes an index outside of model.maps, which verify() refuses where it
 // stands. If the refusal's reason is that around.version lacks something, `missing` (where given) says what.
 Result<std::shared_ptr<const KeptModel>> read_model(const uapi::ProgLoadAttr& attr, const UserMemory& memory,
-                                                    const Surroundings& around, Descriptors& fds);
+                                                    const Surroundings& around, Descriptors& fds,
+                                                     uapi::Missing* missing = nullptr);
 
 // What BPF_MAP_CREATE refuses of the types of keys and values: EINVAL for ids that are none or sizes that
 // differ from the map's. `types` is the BTF that btf_fd names. (A struct_ops map's value has no size of its
