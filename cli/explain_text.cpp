@@ -170,6 +170,7 @@ verify::ProgramText program_text(const verify::ProgModel& program, const verify:
   verify::ProgramText out;
   out.name = program.name;
   out.type = program.type;
+  out.attach_type = program.attach_type;
   out.insns = program.insns;
   for (const verify::SubprogFacts& sub : verdict.subprogs)
     out.functions.push_back({sub.first, sub.end, sub.name});

@@ -97,7 +97,10 @@ Result<int> explain_log_file(const LogCommand& command) {
       say(stderr, "note: {}: none of its programs is the log's\n", command.object);
   }
   const verify::Explanation explanation = verify::explain(log, program);
-  if (explanation.reason.empty()) {
+  // Text without a step, a figure or a known reason may be anything: the last line is no reason.
+  const bool of_verifier =
+      log.steps_read > 0 || log.stats || log.report || explanation.category->id != "other";
+  if (explanation.reason.empty() || !of_verifier) {
     if (log.stats && log.messages.empty())
       return fail(EINVAL, "{}: the log of a program that was accepted", command.file);
     return fail(EINVAL, "{}: has no line that says why a program was refused", command.file);

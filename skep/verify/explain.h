@@ -36,6 +36,7 @@ struct ProgramText {
   };
   std::string name;  // of the program
   uapi::ProgType type = uapi::ProgType::unspec;
+  uapi::AttachType attach_type{};    // counts only where `type` is known
   std::span<const isa::Insn> insns;  // after the loader's relocation
   std::vector<Line> lines;           // sorted by slot
   std::vector<Function> functions;

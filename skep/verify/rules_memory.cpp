@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "skep/uapi/attach_types.h"
 #include "skep/uapi/contexts.h"
 #include "skep/uapi/helpers.h"
 #include "skep/uapi/prog_types.h"
@@ -15,6 +16,10 @@ namespace {
 bool moves_packet(std::string_view callee) {
   const uapi::Helper* helper = uapi::find_helper(callee);
   return helper && (helper->traits & uapi::helper_changes_packet) != 0;
+}
+
+std::string bytes_of(std::int64_t first, std::int64_t count) {
+  return count == 1 ? fmt::format("byte {}", first) : fmt::format("bytes {} to {}", first, first + count - 1);
 }
 
 std::string or_(const std::string& text, std::string_view otherwise) {
@@ -169,6 +174,17 @@ std::string target_words(const Story& story, std::int64_t size) {
   return fmt::format("the memory has {} bytes", size);
 }
 
+// The failing instruction did not fail when the path came here before, in the same call of its function.
+bool in_later_pass(const Story& story) {
+  const LogStep& now = story.failing();
+  for (StepIndex i = story.last(); i-- > 0;) {
+    const LogStep& step = story.log.steps[i];
+    if (step.frame < now.frame) return false;
+    if (step.frame == now.frame && step.slot == now.slot) return true;
+  }
+  return false;
+}
+
 // Reads and writes that may lie outside: the offset is a constant, or an index makes it vary.
 void out_of_bounds(Story& story) {
   const NodeId address = story.trail.node(story.culprit_place);
@@ -192,6 +208,16 @@ void out_of_bounds(Story& story) {
     story.out.needed = fmt::format("an access that ends at byte {} or before", size - 1);
     story.out.advice = callee.empty() ? "access fewer bytes, or make the type of the value larger"
                                       : "pass the size of what the pointer points to";
+    if (callee.empty() && off > 0 && in_later_pass(story)) {
+      story.out.headline = fmt::format("the loop comes to {} here, but {}", bytes_of(off, width), target);
+      story.out.needed =
+          fmt::format("a loop that ends at byte {} or before, whatever memory holds", size - 1);
+      story.out.advice =
+          "the verifier follows the loop until a condition ends it for certain, and a number that is read "
+          "from "
+          "memory may be anything: put the number of elements, a constant, into the condition";
+      story.out.snippet = "for (int i = 0; i < n && i < MAX; i++)   /* MAX: the number of elements */";
+    }
     // An index of which this path knows the number.
     const Node& added = story.trail[address];
     if (added.kind == NodeKind::alu && added.b != no_node) {
@@ -239,7 +265,8 @@ void out_of_bounds(Story& story) {
   story.set_culprit_node(index.node);
   const LogValue* range = story.value(index.node);
   const std::string what = story.noun(index.node), name = or_(story.name(index.node), "index");
-  const std::int64_t fixed = known ? known->off : 0;
+  const auto& insn = story.failing().insn;
+  const std::int64_t fixed = (known ? known->off : 0) + (callee.empty() && insn ? insn->off : 0);
   const std::int64_t room = size - width - fixed;
   const std::int64_t limit = room < 0 ? -1 : room / static_cast<std::int64_t>(index.scale);
   const bool low = story.out.reason.find("min value is") != std::string::npos;
@@ -248,7 +275,8 @@ void out_of_bounds(Story& story) {
     story.out.headline = fmt::format("{} may be negative ({}), which is before the beginning: {}", what,
                                      range ? range_words(*range) : "any number", target);
   } else if (range && range->smax && *range->smax < (std::int64_t{1} << 32) - 1) {
-    story.out.headline = fmt::format("{} can be up to {}, but {}", what, *range->smax, target);
+    const std::string reach = fixed > 0 ? fmt::format(", counted from byte {}", fixed) : "";
+    story.out.headline = fmt::format("{} can be up to {}{}, but {}", what, *range->smax, reach, target);
   } else {
     story.out.headline =
         fmt::format("{} can be {}, but {}", what, range ? range_words(*range) : "any number", target);
@@ -388,6 +416,27 @@ void packet_bounds(Story& story) {
         name, size);
     story.trace(index.node);
     story.trace(address);
+  } else if (const NodeId count = callee.empty() ? no_node : story.trail.node(story.culprit_place + 1);
+             index.node == no_node && story.value(count) && story.value(count)->is_scalar() &&
+             !story.value(count)->constant && story.value(count)->smax.value_or(-1) > 0) {
+    const std::string what = story.noun(count);
+    story.out.headline =
+        fmt::format("{} as many bytes of the packet as {} says, up to {}, but only the first {} are checked",
+                    who, what, *story.value(count)->smax, range);
+    story.out.needed =
+        fmt::format("a constant limit for {}, and a comparison with data_end that proves that many", what);
+    story.out.advice =
+        "the verifier does not connect a length with data_end: limit the length with a constant, and compare "
+        "the "
+        "pointer plus that constant with data_end. Packets that are shorter than the constant are better "
+        "copied "
+        "in pieces, with bpf_skb_load_bytes() or bpf_xdp_load_bytes()";
+    story.out.snippet = fmt::format(
+        "if ({0} > MAX)          /* MAX a small constant */\n    {{leave}}\n"
+        "if (p + MAX > data_end)\n    {{leave}}",
+        local_name(story, count, "len"));
+    story.trace(count);
+    story.trace(address);
   } else if (index.node != no_node) {
     story.out.headline =
         fmt::format("{} the packet at an offset that varies with {}, and no check covers that place", verb,
@@ -410,8 +459,7 @@ void packet_bounds(Story& story) {
             branch.step,
             "this compares the length, which is a number: only a comparison of pointers proves bytes");
     }
-    const std::string bytes =
-        size == 1 ? fmt::format("byte {}", off) : fmt::format("bytes {} to {}", off, off + size - 1);
+    const std::string bytes = bytes_of(off, size);
     story.out.headline =
         range > 0
             ? fmt::format("{} {} of the packet, but only the first {} are checked", verb, bytes, range)
@@ -610,6 +658,9 @@ void context_field(Story& story) {
   const bool store = insn && insn->row().action != isa::Class::load;
   const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(story.program.type);
   const std::string name = quoted(field->name);
+  const std::uint64_t attach = store ? field->write_attach : field->read_attach;
+  const auto attaches = [&](uapi::AttachType to) { return (attach >> static_cast<unsigned>(to) & 1) != 0; };
+  const uapi::Widths widths = store ? field->store : field->load;
   if (store && (field->writable & bit) == 0) {
     story.out.headline =
         fmt::format("{} of {} cannot be written by {} programs", name, context->c_name, type->name);
@@ -623,7 +674,19 @@ void context_field(Story& story) {
     story.out.needed = "a field that this program type may read";
     story.out.advice =
         "use another program type, or get the value by a helper (packet bytes: bpf_skb_load_bytes)";
-  } else if (size && *size != field->size) {
+  } else if (const uapi::AttachTypeRow* here = uapi::find_attach_type(story.program.attach_type);
+             here && !attaches(story.program.attach_type)) {
+    std::string others;
+    for (const uapi::AttachTypeRow& row : uapi::attach_types())
+      if (row.prog_type == story.program.type && attaches(row.type))
+        others += fmt::format("{}{}", others.empty() ? "" : ", ", row.name);
+    const std::string_view done = store ? "written" : "read";
+    story.out.headline = fmt::format("{} of {} cannot be {} by a program that attaches to {}", name,
+                                     context->c_name, done, here->name);
+    story.out.needed =
+        fmt::format("an attach type where it can be {}: {}", done, or_(others, "there is none"));
+    story.out.advice = "use a field that this attach type has, or another attach type (SEC() names it)";
+  } else if (size && *size != field->size && (*size < widths.min || *size > widths.max)) {
     story.out.headline =
         fmt::format("{} of {} has {} bytes, and {} are accessed", name, context->c_name, field->size, *size);
     story.out.needed = "an access of the field's size";

@@ -352,7 +352,10 @@ void Story::trace_branches(NodeId id) {
         (before && before->kind.starts_with("pkt")) || (other && other->kind.starts_with("pkt"));
     if (packet) {
       const LogValue* data = before && before->kind == "pkt" ? (after ? after : before) : other;
-      if (data && data->kind == "pkt" && data->range && *data->range > 0)
+      const bool inside = before && other && before->kind == "pkt" && other->kind == "pkt";
+      if (inside)
+        cause(branch.step, "this compares two places of the packet, which proves nothing about its end");
+      else if (data && data->kind == "pkt" && data->range && *data->range > 0)
         cause(branch.step, fmt::format("this check proves that {} of the packet are there",
                                        bytes_words(static_cast<std::uint64_t>(*data->range))));
       else

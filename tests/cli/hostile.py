@@ -146,6 +146,7 @@ with tempfile.TemporaryDirectory() as folder:
            r"\n   0:\tmov %r0,0\n(.*\n)*ffe8:\texit\n$")
     expect("verifier's unknown kernel", run("verify", program, "--kernel", "4.19"), 2,
            r"--kernel is '4\.19', must be a version from 5\.0 to 6\.18")
+    expect("explaining what is no log", run("verify", "--log", program), 1, r"has no line that says why")
     expect("verifier's unknown log level", run("verify", program, "--log", "8"), 2, r"--log is '8', must be a number from 1 to 7")
     expect("no kernel types", run("verify", program, "--btf", folder / "good.s"), 1, r"good\.s: BTF: ends at")
     expect("graph of no program", run("disasm", "--cfg", program, "--section", ".BTF"), 1, r"section '\.BTF': ")
