@@ -283,7 +283,8 @@ void Compiler::emit_tail_call(const CallPlan& call) {
     a_.alu(Alu::cmp, 32, Reg::ax, static_cast<std::int32_t>(map.max_entries));
     a_.jump(Cond::ae, refuse);
   }
-  a_.alu(Alu::cmp, 32, calls, static_cast<std::int32_t>(image::max_tail_calls));
+  a_.load(32, t1, calls);
+  a_.alu(Alu::cmp, 32, t1, static_cast<std::int32_t>(image::max_tail_calls));
   a_.jump(Cond::ae, refuse);
   if (call.index) {
     a_.mov_imm(t0, address(map.targets + *call.index));
@@ -294,7 +295,8 @@ void Compiler::emit_tail_call(const CallPlan& call) {
   }
   a_.alu(Alu::test, 64, t0, t0);
   a_.jump(Cond::e, refuse);
-  a_.alu(Alu::add, 32, calls, 1);
+  a_.alu(Alu::add, 32, t1, 1);
+  a_.store(32, calls, t1);
   emit_tail_jump();
   a_.bind(refused.back);
 }
