@@ -129,9 +129,11 @@ constexpr Command table[] = {
      "always a\n"
      "statement. Exits with 0 when all programs are accepted, else with 1.\n"
      "\n"
-     "With several versions (--kernel 5.4,6.1,6.18) it prints a table of programs and versions: loads, or what "
+     "With several versions (--kernel 5.4,6.1,6.18) it prints a table of programs and versions: loads, or "
+     "what "
      "the\n"
-     "version lacks, with the reasons below. Versions other than 6.1, 6.12 and 6.18 are judged by table only. "
+     "version lacks, with the reasons below. Versions other than 6.1, 6.12 and 6.18 are judged by table "
+     "only. "
      "--btf may\n"
      "be given for each version: --btf 6.1=FILE, or a directory of files that are named like the versions.",
      verify_options, run_verify},

@@ -11,9 +11,9 @@
 
 #include "skep/base/bytes.h"
 #include "skep/base/result.h"
-#include "skep/uapi/history.h"
 #include "skep/runtime/user_memory.h"
 #include "skep/uapi/attr.h"
+#include "skep/uapi/history.h"
 #include "skep/uapi/sys.h"
 #include "skep/verify/model.h"
 
@@ -92,7 +92,7 @@ bool is_gpl(std::string_view license);
 // stands. If the refusal's reason is that around.version lacks something, `missing` (where given) says what.
 Result<std::shared_ptr<const KeptModel>> read_model(const uapi::ProgLoadAttr& attr, const UserMemory& memory,
                                                     const Surroundings& around, Descriptors& fds,
-                                                     uapi::Missing* missing = nullptr);
+                                                    uapi::Missing* missing = nullptr);
 
 // What BPF_MAP_CREATE refuses of the types of keys and values: EINVAL for ids that are none or sizes that
 // differ from the map's. `types` is the BTF that btf_fd names. (A struct_ops map's value has no size of its

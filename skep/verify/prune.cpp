@@ -423,7 +423,8 @@ bool Checker::finish_path(State* state) {
     if (--state->branches != 0) return true;
     if (!leave_loop(*state)) return false;
     State* parent = state->parent;
-    if (auto* e = static_cast<Explored*>(state->owner); e != nullptr && e->removed && !is_needed_by_loop(*state)) {
+    if (auto* e = static_cast<Explored*>(state->owner);
+        e != nullptr && e->removed && !is_needed_by_loop(*state)) {
       free_waiting_--;
       pool_.release(state);
       e->state = nullptr;
