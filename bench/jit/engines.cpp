@@ -58,15 +58,17 @@ class Interpreter final : public Engine {
 
 class Compiled final : public Engine {
  public:
-  Compiled(runtime::Cpu& cpu, const Bench::Subject& subject, const jit::Code& code)
-      : cpu_(cpu), subject_(subject), code_(code) {}
+  Compiled(runtime::Cpu& cpu, const Bench::Subject& subject, const std::vector<jit::Code>& codes)
+      : cpu_(cpu), subject_(subject), codes_(codes) {}
   Result<double> run(std::uint32_t count, std::uint32_t* r0) override {
     cpu_.ctx.regions = nullptr;
+    // Tail calls lead to the others, compiled alike.
+    for (std::size_t i = 0; i < codes_.size(); i++) subject_.programs[i]->image.native = codes_[i].handle();
     std::uint64_t result = 0;
     double start = cpu_ns();
     for (std::uint32_t i = 0; i < count; i++) {
       begin(cpu_.ctx);
-      if (!machine_.run(code_, cpu_.ctx, &result)) [[unlikely]]
+      if (!machine_.run(codes_[0], cpu_.ctx, &result)) [[unlikely]]
         return fail(EFAULT, "{}: {}", subject_.name, machine_.fault().message());
     }
     *r0 = static_cast<std::uint32_t>(result);
@@ -76,7 +78,7 @@ class Compiled final : public Engine {
  private:
   runtime::Cpu& cpu_;
   const Bench::Subject& subject_;
-  const jit::Code& code_;
+  const std::vector<jit::Code>& codes_;
   jit::Machine machine_;
 };
 
@@ -232,12 +234,12 @@ Result<std::unique_ptr<Bench::Subject>> Bench::open(const std::string& name) {
   for (const auto& program : subject->programs) {
     program->image.trusted = true;
     jit::Code code = TRY(jit::compile(program->image));
-    program->image.native = code.handle();
     subject->traits.code_bytes += code.bytes().size();
     subject->codes.push_back(std::move(code));
+    jit::Code cancellable = TRY(jit::compile(program->image, {.cancellable = true}));
+    subject->cancellable.push_back(std::move(cancellable));
   }
-  at(EngineId::jit) = std::make_unique<Compiled>(cpu(), *subject, subject->codes[0]);
-  subject->cancellable = TRY(jit::compile(subject->programs[0]->image, {.cancellable = true}));
+  at(EngineId::jit) = std::make_unique<Compiled>(cpu(), *subject, subject->codes);
   // Trusted for the compiler alone: the checked interpreter needs the regions of a program without a verdict.
   for (const auto& program : subject->programs) program->image.trusted = false;
   at(EngineId::cancellable) = std::make_unique<Compiled>(cpu(), *subject, subject->cancellable);

@@ -54,8 +54,7 @@ class Bench {
     // Owners; the engines look into them.
     std::vector<object::Object> objects;
     std::vector<std::shared_ptr<runtime::ProgObject>> programs;
-    std::vector<jit::Code> codes;  // of the programs
-    jit::Code cancellable;         // of the first
+    std::vector<jit::Code> codes, cancellable;  // of the programs
   };
   // Compiles the program of this name, loads it everywhere. Errors name program and engine; ENOENT: no clang.
   Result<std::unique_ptr<Subject>> open(const std::string& name);

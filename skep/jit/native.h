@@ -20,11 +20,12 @@
 //  - list each native load or store that may fault by right (Access::probe, arena) in `fixups`.
 //
 // Tail call, with target = RunContext::tail_target: set tail_target to null; h = the Handle in
-// target->native; null, or State::depth + h->max_depth above image::max_frames: FaultKind::call with the
-// fault_values below. Otherwise set RunContext::image to target and State::code to h, give the frame back,
-// and jump to h->entry_keeping with r1 = the call's first argument; or, where nobody needs this function's
-// caller's r6 to r9 any more, to h->entry. A local call of a function that may_tail_call is followed by
-// setting RunContext::image and State::code back to this image's.
+// target->native; null, or State::depth + h->max_depth above image::max_frames: FaultKind::call at the call,
+// with the fault_values below. Otherwise give the frame back and jump to h->entry_keeping with r1 = the
+// call's first argument; or, where nobody needs this function's caller's r6 to r9 any more, to h->entry.
+// State::code becomes h, and RunContext::image target if it calls anything outside of it; a back end is free
+// to do that, and to look at the depth, on either side of the jump. A local call of a function that
+// may_tail_call is followed by setting RunContext::image and State::code back to this image's.
 //
 // Exceptions (bpf_throw) would be such a leave: the program's exception callback is called with
 // State::exit_sp as its frame, cookie in r1, and its r0 becomes the run's. Nothing in the runtime throws yet.

@@ -383,6 +383,7 @@ class Planner {
               m->targets) {
             call.instead = CallPlan::Instead::tail;
             call.map = m;
+            if (here.has(3)) call.index = static_cast<std::uint32_t>(here.value[3]);
           }
         break;
       default: break;

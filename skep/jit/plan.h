@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "skep/base/result.h"
@@ -54,7 +55,8 @@ struct CallPlan {
   //         something else than 0; r0 = calls made.
   //   tail: bpf_tail_call through `map`, whose targets are known: r3 (32 bits) >= max_entries, or
   //         RunContext::tail_calls >= image::max_tail_calls, or targets[r3] null: r0 = -EINVAL. Else
-  //         tail_calls is increased and the tail call happens, with r1 as it is.
+  //         tail_calls is increased and the tail call happens, with r1 as it is. `index` is r3 if that is
+  //         one number.
   enum class Instead : std::uint8_t { nothing, each, tail };
   Instead instead = Instead::nothing;
   std::uint8_t arguments = 5;  // of target: how many of r1 to r5 it looks at
@@ -63,6 +65,13 @@ struct CallPlan {
   const image::CallTarget* target = nullptr;
   image::MapDescriptor* map = nullptr;
   std::uint32_t function = 0;  // loop: index of the callback
+  std::optional<std::uint32_t> index;
+
+  // Native code outside the image is called.
+  bool leaves() const {
+    return instead == Instead::nothing && (kind == CallKind::helper || kind == CallKind::lookup ||
+                                           kind == CallKind::update || kind == CallKind::remove);
+  }
 };
 
 struct FunctionPlan {

@@ -35,6 +35,7 @@ Result<Native> Compiler::run() {
   native_.offset_of.resize(image_.insts.size());
   native_.places.reserve(image_.insts.size() + image_.insts.size() / 4 + 16);
   for (std::size_t i = 0; i < plan_.functions.size(); i++) entries_.push_back(a_.label());
+  tail_entry_ = a_.label();
   emit_enter();
   emit_commons();
   for (std::uint32_t i = 0; i < plan_.functions.size(); i++) emit_function(i);
@@ -92,14 +93,6 @@ void Compiler::emit_commons() {
   a_.alu(Alu::cmp, 32, Mem{t2, offsetof(State, fault_inst)}, -1);
   a_.jump(Cond::e, store_inst);
   a_.jump(leave_);
-  if (options_.cancellable) {
-    native_.tail_entry = a_.offset();
-    tail_entry_ = a_.label();
-    a_.bind(tail_entry_);
-    a_.load(64, cancel_flag, {context, offsetof(RunContext, engine)});
-    a_.load(64, cancel_flag, {cancel_flag, offsetof(State, cancel)});
-    a_.jump(entries_[0]);
-  }
   emit_keeping_entry();
 }
 
@@ -115,7 +108,7 @@ void Compiler::emit_keeping_entry() {
   for (Reg reg : kept) a_.push(reg);
   const std::int32_t gap = kept.size() % 2 ? 0 : 8;
   if (gap) a_.alu(Alu::sub, 64, Reg::sp, gap);
-  a_.call(options_.cancellable ? tail_entry_ : entries_[0]);
+  a_.call(tail_entry_);
   if (gap) a_.alu(Alu::add, 64, Reg::sp, gap);
   for (std::size_t i = kept.size(); i-- > 0;) a_.pop(kept[i]);
   a_.ret();
@@ -126,6 +119,7 @@ void Compiler::emit_function(std::uint32_t index) {
   cold_.clear();
   table_ = no_label;
   a_.align(16);
+  if (index == 0) emit_tail_entry();
   mark(function_->first);
   a_.bind(entries_[index]);
   plan_frame();
@@ -226,10 +220,8 @@ void Compiler::plan_frame() {
   for (std::uint32_t i = f.first; f.calls && i < f.end; i++) {
     if (plan_.insts[i].flags & has_call) {
       const CallPlan& call = *plan_.find_call(i);
-      const bool inlined = call.kind == CallKind::array || call.kind == CallKind::percpu_array ||
-                           call.kind == CallKind::cpu || call.instead == CallPlan::Instead::tail;
-      calls |= !inlined;
-      tail |= !inlined && call.may_tail_call;
+      calls |= call.leaves() || call.kind == CallKind::loop || call.instead == CallPlan::Instead::each;
+      tail |= call.leaves() && call.may_tail_call;
       loop |= call.kind == CallKind::loop || call.instead == CallPlan::Instead::each;
     } else {
       const Op& row = row_at(i);
@@ -459,17 +451,6 @@ void Compiler::emit_cold(const Cold& cold) {
       a_.jump(cold.back);
       break;
     }
-    case Cold::frames: {
-      Cold deep{Cold::fault};
-      deep.fault_kind = FaultKind::call;
-      deep.value = fault_depth;
-      a_.load(32, Reg::ax, {t2, offsetof(State, depth)});
-      a_.alu(Alu::add, 32, Reg::ax, Mem{t1, offsetof(Handle, max_depth)});
-      a_.alu(Alu::cmp, 32, Reg::ax, image::max_frames);
-      a_.jump(Cond::be, cold.back);
-      a_.jump(add_cold(deep));
-      break;
-    }
     case Cold::tail_call:
       a_.load(64, t0, {context, offsetof(RunContext, tail_target)});
       a_.store_imm(64, {context, offsetof(RunContext, tail_target)}, 0);
@@ -479,25 +460,54 @@ void Compiler::emit_cold(const Cold& cold) {
   }
 }
 
-// Into the program that t0 points at, with rdi as r1.
+// Into the program that t0 points at, with rdi as r1: what emit_tail_entry() expects.
 void Compiler::emit_tail_jump() {
-  Cold missing{Cold::fault}, frames{Cold::frames};
+  Cold missing{Cold::fault};
   missing.fault_kind = FaultKind::call;
   missing.value = fault_not_compiled;
-  frames.back = a_.label();
   a_.load(64, t1, {t0, offsetof(image::Image, native)});
-  a_.load(64, t2, {context, offsetof(RunContext, engine)});
   a_.alu(Alu::test, 64, t1, t1);
   a_.jump(Cond::e, add_cold(missing));
-  a_.alu(Alu::cmp, 32, Mem{t2, offsetof(State, depth)}, 0);
-  a_.jump(Cond::ne, add_cold(frames));
-  a_.bind(frames.back);
-  a_.store(64, {context, offsetof(RunContext, image)}, t0);
-  a_.store(64, {t2, offsetof(State, code)}, t1);
+  a_.mov_imm(Reg::ax, at_);
   emit_epilogue();
   const std::size_t entry =
       keeps_registers(*function_) ? offsetof(Handle, entry_keeping) : offsetof(Handle, entry);
   a_.jump(Mem{t1, static_cast<std::int32_t>(entry)});
+}
+
+// Where tail calls come in; functions[0] follows. rdx is this code's Handle, eax the caller's Inst, which is
+// still what State::code runs.
+void Compiler::emit_tail_entry() {
+  mark_none();
+  native_.tail_entry = a_.offset();
+  a_.bind(tail_entry_);
+  a_.load(64, t2, {context, offsetof(RunContext, engine)});
+  // One frame more takes the place of the caller's.
+  if (plan_.max_depth > 1) {
+    const LabelId fits = a_.label();
+    a_.alu(Alu::cmp, 32, Mem{t2, offsetof(State, depth)},
+           static_cast<std::int32_t>(image::max_frames - plan_.max_depth));
+    a_.jump(Cond::be, fits);
+    a_.mov_imm(t0, fault_depth);
+    a_.mov_imm(t1, static_cast<std::uint64_t>(FaultKind::call));
+    a_.jump(fault_);
+    a_.bind(fits);
+  }
+  a_.store(64, {t2, offsetof(State, code)}, t1);
+  if (reads_image()) {
+    a_.mov_imm(t0, reinterpret_cast<std::uint64_t>(&image_));
+    a_.store(64, {context, offsetof(RunContext, image)}, t0);
+  }
+  if (options_.cancellable) a_.load(64, cancel_flag, {t2, offsetof(State, cancel)});
+}
+
+// Whether somebody may ask RunContext which image runs: what is called outside of it.
+bool Compiler::reads_image() const {
+  for (const CallPlan& call : plan_.calls)
+    if (call.leaves()) return true;
+  for (const Inst& inst : image_.insts)
+    if (isa::row(inst.op).operation == Operation::call_register) return true;
+  return false;
 }
 
 std::uint64_t Compiler::random() {

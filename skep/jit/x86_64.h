@@ -31,7 +31,6 @@ inline constexpr Reg t0 = Reg::cx, t1 = Reg::dx, t2 = Reg::r9;
 struct Cold {
   enum Kind : std::uint8_t {
     helper_fault,   // RunContext::fault is set
-    frames,         // tail call below the first frame: a fault if the target's do not fit, back
     tail_call,      // RunContext::tail_target is set
     fault,          // `value` is the fault's value
     fault_t0,       // t0 is the fault's value
@@ -82,6 +81,8 @@ class Compiler {
   void jump_to(const Inst& inst);
   void poll();
   void emit_tail_jump();
+  void emit_tail_entry();
+  bool reads_image() const;
   void emit_gotox(const Inst& inst);
   void emit_table();
   LabelId target_of(std::uint32_t at) {

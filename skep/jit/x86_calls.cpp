@@ -273,16 +273,30 @@ void Compiler::emit_tail_call(const CallPlan& call) {
   refused.back = a_.label();
   refused.value = static_cast<std::uint64_t>(-std::int64_t{einval});
   const LabelId refuse = add_cold(refused);
-  a_.mov(32, Reg::ax, registers[3]);
-  a_.alu(Alu::cmp, 32, Reg::ax, static_cast<std::int32_t>(map.max_entries));
+  if (call.index && *call.index >= map.max_entries) {
+    a_.jump(refuse);
+    a_.bind(refused.back);
+    return;
+  }
+  if (!call.index) {
+    a_.mov(32, Reg::ax, registers[3]);
+    a_.alu(Alu::cmp, 32, Reg::ax, static_cast<std::int32_t>(map.max_entries));
+    a_.jump(Cond::ae, refuse);
+  }
+  a_.load(32, t1, calls);
+  a_.alu(Alu::cmp, 32, t1, static_cast<std::int32_t>(image::max_tail_calls));
   a_.jump(Cond::ae, refuse);
-  a_.alu(Alu::cmp, 32, calls, static_cast<std::int32_t>(image::max_tail_calls));
-  a_.jump(Cond::ae, refuse);
-  a_.mov_imm(t0, address(map.targets));
-  a_.load(64, t0, {t0, 0, Reg::ax, 3});
+  if (call.index) {
+    a_.mov_imm(t0, address(map.targets + *call.index));
+    a_.load(64, t0, {t0, 0});
+  } else {
+    a_.mov_imm(t0, address(map.targets));
+    a_.load(64, t0, {t0, 0, Reg::ax, 3});
+  }
   a_.alu(Alu::test, 64, t0, t0);
   a_.jump(Cond::e, refuse);
-  a_.alu(Alu::add, 32, calls, 1);
+  a_.alu(Alu::add, 32, t1, 1);
+  a_.store(32, calls, t1);
   emit_tail_jump();
   a_.bind(refused.back);
 }

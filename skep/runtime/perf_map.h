@@ -12,7 +12,8 @@ namespace skep::runtime {
 // Where perf looks for this process' names.
 std::string perf_map_path();
 
-// Appends the code's functions to the file, which is made if it is not there. The errno of what failed.
+// Appends the code's functions to the file, which is made if it is not there. The errno of what failed: ELOOP
+// for a link, ENXIO or EINVAL for what is no regular file.
 Result<void> write_perf_map(const jit::Code& code, const std::string& path);
 
 }  // namespace skep::runtime

@@ -46,8 +46,8 @@ class Machine {
   bool call(const image::Image& image, image::RunContext& ctx, image::FunctionValue function,
             const Arguments& arguments, std::uint64_t* r0);
 
-  // run() that ends with FaultKind::cancelled soon after ctx.cancel became true. (A loop that is nothing but
-  // its branch takes a tenth longer, others less.)
+  // run() that ends with FaultKind::cancelled soon after ctx.cancel became true, which it looks at on jumps
+  // backwards and callbacks.
   bool run_cancellable(const image::Image& image, image::RunContext& ctx, std::uint64_t* r0);
 
   // Why the last run returned false.

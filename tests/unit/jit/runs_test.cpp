@@ -360,6 +360,41 @@ TEST(TailCalls, the_limit_of_frames_holds_across_programs) {
   EXPECT_FALSE(tail_run({image.get()}, {image.get()}).done);
 }
 
+// 8 frames fit, the caller's one is given back; one more is a fault of the caller.
+TEST(TailCalls, below_the_first_frame_the_targets_frames_must_fit) {
+  auto chain = [](unsigned calls) {
+    Program p;
+    for (unsigned i = 0; i < calls; i++) {
+      p.push_back(make("call_local", 0, 0, 0, 1));
+      p.push_back(make("exit"));
+    }
+    for (const auto& inst : {make("mov64_imm", 2), make("mov64_imm", 3), make("call_helper", 0, 0, 0, 12),
+                             make("mov64_imm", 0, 0, 0, 42), make("exit")})
+      p.push_back(inst);
+    return p;
+  };
+  auto target =
+      trusted({make("mov64_reg", 6, 1), make("call_local", 0, 0, 0, 1), make("exit"),
+               make("call_local", 0, 0, 0, 1), make("exit"), make("mov64_imm", 0, 0, 0, 42), make("exit")},
+              tail_environment());
+  for (const Way& way : ways()) {
+    auto fits = trusted(chain(5), tail_environment()), deep = trusted(chain(6), tail_environment());
+    EXPECT_EQ(tail_run({fits.get(), target.get()}, {target.get()}, way.options).r0, 42u);
+    auto code = compile(*deep, way.options), other = compile(*target, way.options);
+    ASSERT_TRUE(code && other);
+    target->native = other->handle();
+    Tail tail{{target.get()}};
+    RunContext ctx;
+    ctx.extra = &tail;
+    Machine machine;
+    std::uint64_t r0 = 0;
+    EXPECT_FALSE(machine.run(*code, ctx, &r0));
+    EXPECT_EQ(machine.fault().message(), "insn 14: more than 8 frames");
+    EXPECT_EQ(machine.fault().image, deep.get());
+    target->native = nullptr;
+  }
+}
+
 std::uint64_t array_tail_call(std::uint64_t, std::uint64_t map, std::uint64_t index, std::uint64_t,
                               std::uint64_t, RunContext* ctx) {
   const auto* array = reinterpret_cast<const image::MapDescriptor*>(map);
@@ -372,6 +407,43 @@ std::uint64_t array_tail_call(std::uint64_t, std::uint64_t map, std::uint64_t in
   return 0;
 }
 
+// Who asks which image runs is told, though programs that call nobody leave no word of themselves.
+TEST(TailCalls, helpers_see_the_image_that_runs) {
+  const image::Image* targets[2] = {};
+  image::MapDescriptor array;
+  array.type = uapi::MapType::prog_array;
+  array.max_entries = 2;
+  array.targets = targets;
+  Environment environment = helpers();
+  environment.maps[1] = &array;
+  environment.helpers[12] = {array_tail_call, uapi::find_helper(12), "bpf_tail_call", 12};
+  environment.helpers[5] = {[](std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
+                               RunContext* ctx) { return reinterpret_cast<std::uint64_t>(ctx->image); },
+                            uapi::find_helper(5), "bpf_ktime_get_ns", 5};
+  auto go_on = [&](int index) {
+    return trusted({make("lddw_map_fd", 2, 0, 0, 1), make("mov64_imm", 3, 0, 0, index),
+                    make("call_helper", 0, 0, 0, 12), make("exit")},
+                   environment);
+  };
+  auto first = go_on(0), second = go_on(1);
+  auto third = trusted({make("call_helper", 0, 0, 0, 5), make("exit")}, environment);
+  targets[0] = second.get();
+  targets[1] = third.get();
+  for (const Way& way : ways()) {
+    std::vector<Code> codes;
+    for (auto* image : {first.get(), second.get(), third.get()}) {
+      codes.push_back(*compile(*image, way.options));
+      image->native = codes.back().handle();
+    }
+    RunContext ctx;
+    Machine machine;
+    std::uint64_t r0 = 0;
+    ASSERT_TRUE(machine.run(codes[0], ctx, &r0)) << machine.fault().message();
+    EXPECT_EQ(ctx.image, first.get());
+    EXPECT_EQ(r0, reinterpret_cast<std::uint64_t>(third.get()));
+  }
+}
+
 TEST(TailCalls, through_a_known_array) {
   const image::Image* targets[3] = {};
   image::MapDescriptor array;
@@ -381,21 +453,24 @@ TEST(TailCalls, through_a_known_array) {
   Environment environment = helpers();
   environment.maps[1] = &array;
   environment.helpers[12] = {array_tail_call, uapi::find_helper(12), "bpf_tail_call", 12};
-  auto program = [&](int add, std::int64_t index) {
-    return trusted({make("mov64_reg", 6, 1), make("ldxdw", 7, 6, 0), make("add64_imm", 7, 0, 0, add),
-                    make("stxdw", 6, 7, 0), make("mov64_reg", 1, 6), make("lddw_map_fd", 2, 0, 0, 1),
-                    make("lddw", 3, 0, 0, index), make("call_helper", 0, 0, 0, 12), make("ldxdw", 1, 6, 0),
-                    make("lsh64_imm", 0, 0, 0, 8), make("xor64_reg", 0, 1), make("exit")},
-                   environment);
+  auto program = [&](int add, std::int64_t index, bool known) {
+    return trusted(
+        {make("mov64_reg", 6, 1), make("ldxdw", 7, 6, 0), make("add64_imm", 7, 0, 0, add),
+         make("stxdw", 6, 7, 0), make("mov64_reg", 1, 6), make("lddw_map_fd", 2, 0, 0, 1),
+         make("lddw", 3, 0, 0, index), make("stxdw", 10, 3, -8),
+         known ? make("mov64_reg", 5, 3) : make("ldxdw", 3, 10, -8), make("call_helper", 0, 0, 0, 12),
+         make("ldxdw", 1, 6, 0), make("lsh64_imm", 0, 0, 0, 8), make("xor64_reg", 0, 1), make("exit")},
+        environment);
   };
   for (const Way& way : ways())
     for (std::int64_t index : {std::int64_t{0}, std::int64_t{1}, std::int64_t{2}, std::int64_t{3},
-                               std::int64_t{-1}, std::int64_t{0x1'0000'0001}}) {
-      auto first = program(1, index), second = program(100, index);
-      targets[0] = first.get();
-      targets[1] = second.get();
-      EXPECT_TRUE(tail_run({first.get(), second.get()}, {}, way.options).done);
-    }
+                               std::int64_t{-1}, std::int64_t{0x1'0000'0001}})
+      for (bool known : {false, true}) {
+        auto first = program(1, index, known), second = program(100, index, known);
+        targets[0] = first.get();
+        targets[1] = second.get();
+        EXPECT_TRUE(tail_run({first.get(), second.get()}, {}, way.options).done);
+      }
 }
 
 // --- for_each ---

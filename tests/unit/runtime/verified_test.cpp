@@ -1,11 +1,18 @@
 // BPF_PROG_LOAD asks the verifier: verdict, errno and log as the kernel gives them, what is done with the
 // facts of a verdict, and what ends runs that are allowed to take long.
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "programs.h"
 #include "skep/isa/assemble.h"
 #include "skep/jit/jit.h"
 #include "skep/runtime/judged.h"
+#include "skep/runtime/perf_map.h"
 #include "skep/runtime/state.h"
 #include "skep/uapi/flags.h"
 
@@ -150,6 +157,99 @@ TEST_F(Verified, runs_as_machine_code_or_interpreted) {
   EXPECT_EQ(info(fd).verified_insns, 2u);
   EXPECT_EQ(run(fd, packet(60)).retval, 7u);
   sys = std::make_unique<RuntimeSys>(*runtime);
+}
+
+// A folder of its own for the file that perf reads.
+class PerfMap : public Verified {
+ protected:
+  void adjust(Options& options) const override { options.perf_map = path(); }
+  void SetUp() override {
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    Verified::SetUp();
+  }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+  std::string path() const { return std::string(folder) + "/perf.map"; }
+  // "address size name", each line ended.
+  static std::string lines_of(const jit::Code& code, std::initializer_list<const char*> names) {
+    std::string lines;
+    auto symbols = code.symbols();
+    EXPECT_EQ(symbols.size(), names.size());
+    auto name = names.begin();
+    for (const jit::Symbol& symbol : symbols) {
+      char line[200];
+      std::snprintf(line, sizeof line, "%lx %lx %s\n", reinterpret_cast<unsigned long>(symbol.at),
+                    static_cast<unsigned long>(symbol.size), *name++);
+      lines += line;
+    }
+    return lines;
+  }
+  std::string content() const {
+    std::ifstream file(path());
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  }
+  char folder[32] = "/tmp/skep-perf-map-XXXXXX";
+};
+
+TEST_F(PerfMap, a_line_for_each_function) {
+  long fd = load(program({call_local(1), exit_(), mov(0, 7), exit_()}));
+  ASSERT_GE(fd, 0) << sys->last_error();
+  const ProgObject& loaded = object(fd);
+  if (!loaded.code) GTEST_SKIP() << "no compiler for this machine";
+  auto symbols = loaded.code->symbols();
+  ASSERT_EQ(symbols.size(), 2u);
+  EXPECT_EQ(symbols[0].name, "bpf_prog_the_prog");
+  const Bytes bytes = loaded.code->bytes();
+  for (const jit::Symbol& symbol : symbols) {
+    const auto* at = static_cast<const std::uint8_t*>(symbol.at);
+    EXPECT_GE(at, bytes.data());
+    EXPECT_GT(symbol.size, 0u);
+    EXPECT_LE(at + symbol.size, bytes.data() + bytes.size());
+  }
+  std::string first = lines_of(*loaded.code, {"bpf_prog_the_prog", symbols[1].name.c_str()});
+  EXPECT_EQ(content(), first);
+  // The next program's lines follow.
+  fd = load(program({mov(0, 1), exit_()}));
+  ASSERT_GE(fd, 0) << sys->last_error();
+  EXPECT_EQ(content(), first + lines_of(*object(fd).code, {"bpf_prog_the_prog"}));
+}
+
+// A name with a line's end would forge the next line.
+TEST_F(PerfMap, hostile_names_stay_within_their_line) {
+  long fd = load(program({mov(0, 7), exit_()}));
+  ASSERT_GE(fd, 0) << sys->last_error();
+  if (!object(fd).code) GTEST_SKIP() << "no compiler for this machine";
+  ASSERT_EQ(std::remove(path().c_str()), 0);
+  const auto loaded = runtime->state().progs.find(info(fd).id);
+  image::Image& image = loaded->image;
+  image.name = "a\n1 2 b\tc\x7f\x01";
+  auto code = jit::compile(image);
+  ASSERT_TRUE(code) << code.error().message;
+  ASSERT_TRUE(write_perf_map(*code, path()));
+  EXPECT_EQ(content(), lines_of(*code, {"bpf_prog_a_1_2_b_c__"}));
+}
+
+// What others may have put in the place of the file.
+TEST_F(PerfMap, only_a_regular_file_is_written) {
+  const Program code = program({mov(0, 7), exit_()});
+  long fd = load(code);
+  ASSERT_GE(fd, 0) << sys->last_error();
+  if (!object(fd).code) GTEST_SKIP() << "no compiler for this machine";
+  ASSERT_EQ(std::remove(path().c_str()), 0);
+  ASSERT_EQ(mkfifo(path().c_str(), 0600), 0);
+  EXPECT_EQ(load(code), -ENXIO);
+  EXPECT_NE(sys->last_error().find(path()), std::string::npos) << sys->last_error();
+  // Somebody reads: it opens, and is refused.
+  const int reader = open(path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  EXPECT_EQ(load(code), -EINVAL);
+  char byte;
+  EXPECT_EQ(read(reader, &byte, 1), 0);
+  close(reader);
+  ASSERT_EQ(std::remove(path().c_str()), 0);
+  const std::string other = path() + ".other";
+  ASSERT_EQ(symlink(other.c_str(), path().c_str()), 0);
+  EXPECT_EQ(load(code), -ELOOP);
+  EXPECT_NE(access(other.c_str(), F_OK), 0);
 }
 
 // What the runtime lacks is refused by name, also when the verifier takes it; where no path leads, nobody
