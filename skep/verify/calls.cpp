@@ -215,7 +215,13 @@ bool HelperCall::callbacks() {
 
 bool HelperCall::special() {
   switch (id_) {
-    case helper_id::tail_call: return c.check_nothing_held(false, true, "tail_call");
+    case helper_id::tail_call:
+      if (!c.check_nothing_held(false, true, "tail_call")) return false;
+      // A tail call leaves a callback with whatever the other program returns; the kernel wants that number
+      // to be in the callback's range and then cannot follow it back (seen on 6.18.44).
+      if (c.state().frame().in_callback && c.model().at_least(6, 18))
+        return c.fail(EFAULT, "verifier bug: callback unexpected regs 1");
+      return true;
     case helper_id::get_local_storage:
       if (!c.reg(2).is_null()) return c.fail(EINVAL, "get_local_storage() doesn't support non-zero flags");
       return c.mark_precise(2);

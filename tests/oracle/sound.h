@@ -23,7 +23,11 @@ struct Sound {
   bool recorded = false;      // the states were kept
   bool endless = false;       // a run was out of its budget
   std::uint64_t checked = 0;  // moments that were held against states
-  std::string wrong;          // empty: nothing
+  // With all compared more paths are followed to their end, and one of these was refused: no finding, because
+  // what is not compared is never read, or says less than what was found safe. Such a program runs without
+  // states.
+  std::string refused_unpruned;
+  std::string wrong;  // empty: nothing
 };
 
 class SoundJudge {
