@@ -54,6 +54,10 @@ bool tell_lost_check(Story& story, NodeId node) {
   const Node &checked = story.trail[check->left], &used = story.trail[node];
   const std::string what = story.noun(node);
   const NodeId a = story.trail.origin(check->left), b = story.trail.origin(node);
+  const LogValue *now = story.value(node), *after = check->after;
+  const std::uint64_t most = now ? now->umax.value_or(UINT64_MAX) : UINT64_MAX;
+  if (check->narrow ? most < UINT32_MAX : a == b && after && most <= after->umax.value_or(0))
+    return false;  // the copy has the limit as well: it is too high
   set_category(story, "lost-bounds-check");
   const std::string where = at.line ? fmt::format(" in line {}", at.line) : "";
   story.out.headline =
@@ -176,6 +180,7 @@ std::string target_words(const Story& story, std::int64_t size) {
 
 // The failing instruction did not fail when the path came here before, in the same call of its function.
 bool in_later_pass(const Story& story) {
+  if (!story.has_steps()) return false;
   const LogStep& now = story.failing();
   for (StepIndex i = story.last(); i-- > 0;) {
     const LogStep& step = story.log.steps[i];
@@ -210,12 +215,11 @@ void out_of_bounds(Story& story) {
                                       : "pass the size of what the pointer points to";
     if (callee.empty() && off > 0 && in_later_pass(story)) {
       story.out.headline = fmt::format("the loop comes to {} here, but {}", bytes_of(off, width), target);
-      story.out.needed =
-          fmt::format("a loop that ends at byte {} or before, whatever memory holds", size - 1);
+      story.out.needed = fmt::format("a loop that ends at byte {} or before", size - 1);
       story.out.advice =
-          "the verifier follows the loop until a condition ends it for certain, and a number that is read "
-          "from "
-          "memory may be anything: put the number of elements, a constant, into the condition";
+          "let the condition end the loop before that: a constant limit is at most the number of elements, "
+          "and "
+          "of a limit that is read from memory the verifier knows nothing, so add a constant one";
       story.out.snippet = "for (int i = 0; i < n && i < MAX; i++)   /* MAX: the number of elements */";
     }
     // An index of which this path knows the number.

@@ -48,6 +48,7 @@ SourcePlace Story::place_of_slot(isa::Slot slot) const {
 }
 
 SourcePlace Story::place(StepIndex index) const {
+  if (index >= log.steps.size()) return {};
   const LogStep& step = log.steps[index];
   SourcePlace out = place_of_slot(step.slot);
   if (out.line == 0 && step.source >= 0 && static_cast<std::size_t>(step.source) < log.sources.size()) {

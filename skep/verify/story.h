@@ -45,7 +45,11 @@ class Story {
 
   bool has_steps() const { return !log.steps.empty(); }
   StepIndex last() const { return static_cast<StepIndex>(log.steps.size() - 1); }
-  const LogStep& failing() const { return log.steps.back(); }
+  // The last step; of a log without any, one that says nothing.
+  const LogStep& failing() const {
+    static const LogStep none;
+    return has_steps() ? log.steps.back() : none;
+  }
   SourcePlace place(StepIndex step) const;
   SourcePlace place_of_slot(isa::Slot slot) const;  // from the object alone
   // "idx", "ctx->len"; empty: not known.
